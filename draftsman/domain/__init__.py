@@ -1,0 +1,1 @@
+"""The words of Draftsman as frozen values. Nothing here does I/O."""

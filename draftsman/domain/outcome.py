@@ -1,0 +1,49 @@
+"""What came out of an attempt: step results, image, conclusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from draftsman.domain.finding import Finding
+from draftsman.domain.plan import Plan, Tier
+from draftsman.domain.run import Conclusion
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One finished step. `exit_code` is that of its shell; `seconds` is wall clock."""
+
+    id: str
+    tier: Tier
+    command: str
+    exit_code: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUsed:
+    """The image that a job ran in. `build_seconds` is 0 when it was cached."""
+
+    tag: str
+    key: str
+    cached: bool
+    build_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of an attempt, as a person is told it.
+
+    `title` is one line; `detail` says what to do, in Markdown, and may be empty.
+    `timings` maps the names of the phases (source, plan, image, job, total) to seconds.
+    """
+
+    conclusion: Conclusion
+    title: str
+    detail: str = ""
+    plan: Plan | None = None
+    image: ImageUsed | None = None
+    steps: tuple[StepResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    exit_code: int | None = None
+    timings: dict[str, float] = field(default_factory=dict)

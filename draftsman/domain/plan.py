@@ -1,0 +1,112 @@
+"""What a run will do: image, setup and checks, and the evidence for each decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Tier(StrEnum):
+    """A group of steps. Setup comes first; fast, then full, are reported as check runs."""
+
+    SETUP = "setup"
+    FAST = "fast"
+    FULL = "full"
+
+
+CHECKED_TIERS = (Tier.FAST, Tier.FULL)
+"""The tiers that have a check run of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why something was decided: where it was read, what was read, and the rule that used it."""
+
+    decides: str
+    file: str | None
+    line: int | None
+    value: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a repository is set up and checked (the plan's contract).
+
+    `dockerfile` is a path in the repository, None where one is generated.
+    """
+
+    dockerfile: str | None
+    dependency_manager: str
+    setup: str
+    fast: tuple[str, ...]
+    full: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileOverrides:
+    """The fields of a profile that a person set; None and absent ones are inferred."""
+
+    dockerfile: str | None = None
+    dependency_manager: str | None = None
+    setup: str | None = None
+    fast: tuple[str, ...] | None = None
+    full: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A language at a version, and the official image that carries it."""
+
+    ecosystem: str
+    version: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a tier. `id` is `<tier>-<position from 1>` and is unique in a plan."""
+
+    id: str
+    tier: Tier
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that an attempt executes, fixed before it starts.
+
+    `dockerfile` is the text that is built: generated, or the file at `profile.dockerfile`.
+    `caches` names the dependency managers whose cache volumes are mounted.
+    """
+
+    profile: Profile
+    toolchains: tuple[Toolchain, ...]
+    dockerfile: str
+    caches: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return setup, fast and full commands in order of execution."""
+        setup = (self.profile.setup,) if self.profile.setup.strip() else ()
+        tiers = ((Tier.SETUP, setup), (Tier.FAST, self.profile.fast), (Tier.FULL, self.profile.full))
+        return tuple(
+            Step(f"{tier}-{position}", tier, command)
+            for tier, commands in tiers
+            for position, command in enumerate(commands, start=1)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A read-only view of a commit: all file paths, and the contents of the files that planning asked for."""
+
+    paths: frozenset[str]
+    contents: dict[str, bytes]
+
+    def text(self, path: str) -> str | None:
+        """Return the file as text, or None where it is absent or was not asked for."""
+        content = self.contents.get(path)
+        return None if content is None else content.decode("utf-8", errors="replace").removeprefix("\ufeff")

@@ -1,0 +1,156 @@
+"""One typed settings object, made once by the entry point from the environment and passed on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from draftsman.domain.errors import SettingsError
+
+_PREFIX = "DRAFTSMAN_"
+_WELL_KNOWN = ("database_url", "redis_url", "docker_host", "http_proxy", "https_proxy", "no_proxy")
+"""Fields, beside those that begin with `github_`, whose variable has no prefix of ours."""
+
+
+def _default_home() -> Path:
+    if platform.system() == "Darwin":
+        return Path.home() / ".draftsman"  # a path without spaces: the embedded servers' URLs carry it
+    if os.geteuid() == 0:
+        return Path("/var/lib/draftsman")  # the embedded servers run as another user, who may not enter /root
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "draftsman"
+
+
+class Settings(BaseModel):
+    """Every setting. Units are in the names; `.env.example` lists them all with their meaning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    docker_host: str | None = None
+
+    github_app_id: str | None = Field(None, pattern=r"^[A-Za-z0-9.]{1,64}$")
+    github_private_key: SecretStr | None = None
+    github_private_key_file: Path | None = None
+    github_webhook_secret: SecretStr | None = None
+    github_api_url: str = Field("https://api.github.com", pattern=r"^https?://\S+$")
+    github_server_url: str = Field("https://github.com", pattern=r"^https?://\S+$")
+
+    home: Path = Field(default_factory=_default_home)
+    host: str = "127.0.0.1"
+    port: int = Field(3000, ge=0, le=65535)
+    public_url: str | None = Field(None, pattern=r"^https?://\S+$")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    concurrency: int | None = Field(None, ge=1, le=256)
+    concurrency_per_repository: int = Field(2, ge=1, le=256)
+    lease_seconds: float = Field(30, ge=1, le=3600)
+    max_claims: int = Field(3, ge=1, le=20)
+
+    build_timeout_seconds: float = Field(1800, ge=1)
+    job_timeout_seconds: float = Field(1800, ge=1)
+    step_timeout_seconds: float = Field(1800, ge=1)
+    no_output_timeout_seconds: float = Field(1200, ge=1)
+    job_memory_mb: int = Field(4096, ge=64)
+    job_cpus: float = Field(2, gt=0)
+    job_pids: int = Field(1024, ge=16)
+    job_file_size_mb: int = Field(4096, ge=1)
+    job_log_mb: int = Field(100, ge=1)
+    job_network: Literal["internet", "none"] = "internet"
+
+    image_prefix: str = Field("", pattern=r"^([A-Za-z0-9.:_/-]+/)?$")
+    ca_bundle: Path | None = None
+    http_proxy: str | None = None
+    https_proxy: str | None = None
+    no_proxy: str | None = None
+
+    skip_markers: tuple[str, ...] = ("[skip draftsman]", "[skip ci]", "[ci skip]")
+
+    @property
+    def job_slots(self) -> int:
+        """Return how many jobs run at once on this worker: the setting, else what cores and memory carry."""
+        if self.concurrency is not None:
+            return self.concurrency
+        cores = os.cpu_count() or 1
+        memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        return max(1, min(int(cores / self.job_cpus), memory_mb // self.job_memory_mb))
+
+    @property
+    def proxies(self) -> dict[str, str]:
+        """Return the proxy variables that builds and jobs get, in both spellings."""
+        values = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": self.no_proxy}
+        return {name: value for key, value in values.items() if value is not None for name in (key, key.lower())}
+
+    def read_ca_bundle(self) -> bytes | None:
+        """Return the host's extra CA certificates in PEM, or None. Raises SettingsError where unreadable."""
+        if self.ca_bundle is None:
+            return None
+        return _read(self.ca_bundle, "DRAFTSMAN_CA_BUNDLE", limit=4 * 2**20)
+
+    def read_private_key(self) -> str:
+        """Return the App's private key in PEM. Raises SettingsError where it is missing or unreadable."""
+        if self.github_private_key is not None:
+            pem = self.github_private_key.get_secret_value().replace("\\n", "\n")
+            name = "GITHUB_PRIVATE_KEY"
+        elif self.github_private_key_file is not None:
+            name = "GITHUB_PRIVATE_KEY_FILE"
+            pem = _read(self.github_private_key_file, name, limit=64 * 1024).decode("utf-8", "replace")
+        else:
+            raise SettingsError(
+                "No private key of the GitHub App: set GITHUB_PRIVATE_KEY_FILE to the .pem file that GitHub gave "
+                "you when you created the App (or GITHUB_PRIVATE_KEY to its text)."
+            )
+        if "PRIVATE KEY-----" not in pem:
+            raise SettingsError(f"{name} holds no PEM private key; expected a text that begins with '-----BEGIN'.")
+        return pem
+
+
+def _read(path: Path, name: str, *, limit: int) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{name}: {path} cannot be read ({error.strerror}).") from error
+    if not content or len(content) > limit:
+        raise SettingsError(f"{name}: {path} is empty or larger than {limit} bytes.")
+    return content
+
+
+def environment_names() -> dict[str, str]:
+    """Return the environment variable of each field: {field: VARIABLE}."""
+    return {
+        field: field.upper() if field in _WELL_KNOWN or field.startswith("github_") else f"{_PREFIX}{field}".upper()
+        for field in Settings.model_fields
+    }
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that the environment asks for. Raises SettingsError naming every wrong variable.
+
+    The CA bundle falls back to SSL_CERT_FILE, so that a host that needs one gives it to builds and jobs.
+    """
+    names = environment_names()
+    known = set(names.values())
+    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"Unknown setting: {', '.join(unknown)}. `.env.example` lists every setting.")
+    values: dict[str, Any] = {}
+    for field, name in names.items():
+        value = environment.get(name) or environment.get(name.lower() if field.endswith("_proxy") else name)
+        if value:
+            values[field] = tuple(filter(None, value.split(","))) if field == "skip_markers" else value
+    if "ca_bundle" not in values and environment.get("SSL_CERT_FILE"):
+        values["ca_bundle"] = environment["SSL_CERT_FILE"]
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_complaint(item, names) for item in error.errors())) from None
+
+
+def _complaint(item: Any, names: Mapping[str, str]) -> str:
+    field = str(item["loc"][0])
+    return f"{names.get(field, field)}: {item['msg'][0].lower()}{item['msg'][1:]}"

@@ -1,0 +1,256 @@
+"""Attempts and their state machine. Every transition names the state that it expects and writes its audit row.
+
+A worker's writes carry the epoch of its claim: once the lease is lost, they change nothing and raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from draftsman.domain.errors import LeaseLostError
+from draftsman.domain.outcome import ImageUsed, Outcome
+from draftsman.domain.plan import Plan
+from draftsman.domain.run import ACTIVE_STATES, Attempt, Conclusion, Run, RunState, Trust
+from draftsman.store.database import Database, clean
+from draftsman.store.runs import repository_of
+
+_PLAN = TypeAdapter(Plan)
+_IMAGE = TypeAdapter(ImageUsed)
+
+_COLUMNS = """
+    a.id, a.run_id, a.number, a.trust, a.state, a.conclusion, a.title, a.detail, a.epoch, a.version,
+    a.created_at, a.started_at, a.finished_at, r.head_sha, r.subject, r.created_at AS run_created_at,
+    p.id AS repository_id, p.full_name AS repository_full_name, p.clone_url AS repository_clone_url,
+    p.default_branch AS repository_default_branch, p.private AS repository_private,
+    p.installation_id AS repository_installation_id
+"""
+_FROM = "attempts a JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repository_id"
+
+
+def _attempt(row: Any) -> Attempt:
+    run = Run(row["run_id"], repository_of(row), row["head_sha"], row["subject"], row["run_created_at"])
+    return Attempt(
+        id=row["id"],
+        run=run,
+        number=row["number"],
+        trust=Trust(row["trust"]),
+        state=RunState(row["state"]),
+        conclusion=None if row["conclusion"] is None else Conclusion(row["conclusion"]),
+        title=row["title"],
+        detail=row["detail"],
+        epoch=row["epoch"],
+        version=row["version"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+    )
+
+
+async def get(db: Database, attempt_id: UUID) -> Attempt | None:
+    """Return the attempt with its run and repository, or None."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM {_FROM} WHERE a.id = $1", attempt_id)  # noqa: S608
+    return None if row is None else _attempt(row)
+
+
+async def of_run(db: Database, run_id: UUID) -> list[Attempt]:
+    """Return the run's attempts, newest first."""
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = $1 ORDER BY a.number DESC", run_id)  # noqa: S608
+    return [_attempt(row) for row in rows]
+
+
+async def recent(db: Database, *, limit: int = 20, repo: str | None = None) -> list[Attempt]:
+    """Return the newest attempts of the newest runs, newest first."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM {_FROM} "  # noqa: S608
+        "WHERE ($2::text IS NULL OR lower(p.full_name) = lower($2)) "
+        "AND a.number = (SELECT max(number) FROM attempts WHERE run_id = r.id) "
+        "ORDER BY r.created_at DESC LIMIT $1",
+        limit,
+        repo,
+    )
+    return [_attempt(row) for row in rows]
+
+
+async def claim(db: Database, *, owner: str, lease_seconds: float, per_repository: int) -> Attempt | None:
+    """Take the next queued attempt, with a lease, or return None where there is none that may start now."""
+    attempt_id = await db.fetchval(
+        """
+        WITH next AS (
+            SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id
+            WHERE a.state = 'queued' AND a.trust = 'trusted' AND $3 > (
+                SELECT count(*) FROM attempts b JOIN runs s ON s.id = b.run_id
+                WHERE s.repository_id = r.repository_id AND b.state IN ('preparing', 'building', 'running'))
+            ORDER BY a.priority DESC, a.created_at LIMIT 1 FOR UPDATE OF a SKIP LOCKED
+        ), claimed AS (
+            UPDATE attempts a SET state = 'preparing', epoch = epoch + 1, lease_owner = $1,
+                lease_expires = now() + $2, started_at = coalesce(started_at, now()), version = version + 1
+            FROM next WHERE a.id = next.id RETURNING a.id, a.run_id, a.epoch
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'worker ' || $1, 'attempt.claimed', run_id, id, jsonb_build_object('epoch', epoch) FROM claimed
+        )
+        SELECT id FROM claimed
+        """,
+        owner,
+        timedelta(seconds=lease_seconds),
+        per_repository,
+    )
+    return None if attempt_id is None else await get(db, attempt_id)
+
+
+async def renew(db: Database, attempt: Attempt, *, lease_seconds: float) -> None:
+    """Prolong the lease. Raises LeaseLostError."""
+    renewed = await db.fetchval(
+        "UPDATE attempts SET lease_expires = now() + $3 WHERE id = $1 AND epoch = $2 AND state = ANY($4) RETURNING id",
+        attempt.id,
+        attempt.epoch,
+        timedelta(seconds=lease_seconds),
+        list(ACTIVE_STATES),
+    )
+    _demand(renewed, attempt)
+
+
+async def enter(db: Database, attempt: Attempt, state: RunState, *, owner: str) -> None:
+    """Move the attempt on to another active state. Raises LeaseLostError."""
+    moved = await db.fetchval(
+        """
+        WITH moved AS (
+            UPDATE attempts SET state = $3, version = version + 1
+            WHERE id = $1 AND epoch = $2 AND state = ANY($4) RETURNING id, run_id
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'worker ' || $5, 'attempt.' || $3, run_id, id, '{}' FROM moved
+        )
+        SELECT id FROM moved
+        """,
+        attempt.id,
+        attempt.epoch,
+        state,
+        list(ACTIVE_STATES),
+        owner,
+    )
+    _demand(moved, attempt)
+
+
+async def keep_plan(db: Database, attempt: Attempt, plan: Plan) -> None:
+    """Keep the plan with the attempt. Raises LeaseLostError."""
+    kept = await db.fetchval(
+        "UPDATE attempts SET plan = $3, version = version + 1 WHERE id = $1 AND epoch = $2 "
+        "AND state <> 'finished' RETURNING id",
+        attempt.id,
+        attempt.epoch,
+        _PLAN.dump_python(plan, mode="json"),
+    )
+    _demand(kept, attempt)
+
+
+async def keep_image(db: Database, attempt: Attempt, image: ImageUsed) -> None:
+    """Keep which image the job runs in. Raises LeaseLostError."""
+    kept = await db.fetchval(
+        "UPDATE attempts SET image = $3, version = version + 1 WHERE id = $1 AND epoch = $2 "
+        "AND state <> 'finished' RETURNING id",
+        attempt.id,
+        attempt.epoch,
+        asdict(image),
+    )
+    _demand(kept, attempt)
+
+
+async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str) -> None:
+    """End the attempt. Raises LeaseLostError; call it in the transaction that keeps the findings."""
+    ended = await db.fetchval(
+        """
+        WITH ended AS (
+            UPDATE attempts SET state = 'finished', conclusion = $3, title = $4, detail = $5, timings = $6,
+                exit_code = $7, finished_at = now(), lease_owner = NULL, lease_expires = NULL, version = version + 1
+            WHERE id = $1 AND epoch = $2 AND state <> 'finished' RETURNING id, run_id
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'worker ' || $8, 'attempt.finished', run_id, id,
+                   jsonb_build_object('conclusion', $3::text, 'title', $4::text) FROM ended
+        )
+        SELECT id FROM ended
+        """,
+        attempt.id,
+        attempt.epoch,
+        outcome.conclusion,
+        clean(outcome.title),
+        clean(outcome.detail),
+        outcome.timings,
+        outcome.exit_code,
+        owner,
+    )
+    _demand(ended, attempt)
+
+
+async def give_back_lost(db: Database, *, max_claims: int) -> list[UUID]:
+    """Queue again every attempt whose lease ran out, or end it as `error` after `max_claims`. Returns their ids."""
+    rows = await db.fetch(
+        """
+        WITH lost AS (
+            SELECT id, lease_owner FROM attempts
+            WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR UPDATE SKIP LOCKED
+        ), ended AS (
+            UPDATE attempts a SET
+                state = CASE WHEN epoch < $1 THEN 'queued' ELSE 'finished' END,
+                conclusion = CASE WHEN epoch < $1 THEN NULL ELSE 'error' END,
+                title = CASE WHEN epoch < $1 THEN NULL
+                             ELSE 'the worker was lost ' || epoch || ' times while it ran this' END,
+                finished_at = CASE WHEN epoch < $1 THEN NULL ELSE now() END,
+                lease_owner = NULL, lease_expires = NULL, version = version + 1
+            FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, lost.lease_owner
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'reconciler', 'lease.lost', run_id, id,
+                   jsonb_build_object('worker', lease_owner, 'now', state) FROM ended
+        )
+        SELECT id FROM ended
+        """,
+        max_claims,
+    )
+    return [row["id"] for row in rows]
+
+
+async def queued(db: Database) -> int:
+    """Return how many attempts wait for a worker."""
+    count: int = await db.fetchval("SELECT count(*) FROM attempts WHERE state = 'queued'")
+    return count
+
+
+async def plan_of(db: Database, attempt_id: UUID) -> Plan | None:
+    """Return the attempt's plan, or None before it is made."""
+    kept = await db.fetchval("SELECT plan FROM attempts WHERE id = $1", attempt_id)
+    return None if kept is None else _PLAN.validate_python(kept)
+
+
+async def image_of(db: Database, attempt_id: UUID) -> ImageUsed | None:
+    """Return the image that the attempt's job runs in, or None before it is there."""
+    kept = await db.fetchval("SELECT image FROM attempts WHERE id = $1", attempt_id)
+    return None if kept is None else _IMAGE.validate_python(kept)
+
+
+async def timings_of(db: Database, attempt_id: UUID) -> dict[str, float]:
+    """Return the seconds of each phase, by name; empty while the attempt goes on."""
+    kept: dict[str, float] = await db.fetchval("SELECT timings FROM attempts WHERE id = $1", attempt_id)
+    return kept
+
+
+async def find(db: Database, prefix: str) -> Sequence[UUID]:
+    """Return the ids of runs whose id begins with `prefix` (at most 2), or that have this attempt."""
+    rows = await db.fetch(
+        "SELECT DISTINCT r.id FROM runs r LEFT JOIN attempts a ON a.run_id = r.id "
+        "WHERE r.id::text LIKE $1 OR a.id::text LIKE $1 LIMIT 2",
+        prefix.lower().replace("%", "").replace("_", "") + "%",
+    )
+    return [row["id"] for row in rows]
+
+
+def _demand(found: object, attempt: Attempt) -> None:
+    if found is None:
+        raise LeaseLostError(f"The lease of attempt {attempt.id} (epoch {attempt.epoch}) was lost.")

@@ -1,0 +1,134 @@
+"""What GitHub was last told about each tier of an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from draftsman.domain.plan import Tier
+from draftsman.store.database import Database, clean
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The state of one check run. `creating` means that a create was sent and its answer is not known.
+
+    `version` is the attempt's that GitHub shows; `due` is False while a failure's back-off lasts.
+    """
+
+    attempt_id: UUID
+    tier: Tier
+    github_id: int | None
+    digest: str | None
+    annotations_sent: int
+    version: int
+    creating: bool
+    failures: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An attempt that changed since GitHub was last told. `newer` says that its run has a newer attempt."""
+
+    attempt_id: UUID
+    run_id: UUID
+    installation_id: int
+    finished: bool
+    newer: bool
+
+
+async def behind(db: Database, *, paused: Sequence[int] = (), limit: int = 100) -> list[Behind]:
+    """Return the attempts that changed since GitHub was last told, oldest first.
+
+    Left out are those whose tiers all wait for a back-off, those of the `paused` installations, and those of
+    repositories that have no installation.
+    """
+    rows = await db.fetch(
+        """
+        SELECT a.id AS attempt_id, a.run_id, p.installation_id, a.state = 'finished' AS finished,
+               EXISTS (SELECT FROM attempts b WHERE b.run_id = a.run_id AND b.number > a.number) AS newer
+        FROM attempts a JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repository_id
+        WHERE a.reported_version < a.version AND p.installation_id <> ALL($1::bigint[])
+          AND (SELECT count(*) FROM check_runs c WHERE c.attempt_id = a.id
+               AND (c.reported_version >= a.version OR c.retry_at > now())) < 2
+        ORDER BY a.created_at, a.number LIMIT $2
+        """,
+        list(paused),
+        limit,
+    )
+    return [Behind(**dict(row)) for row in rows]
+
+
+async def of_attempt(db: Database, attempt_id: UUID, tier: Tier) -> Reported:
+    """Return what GitHub was told about the tier; a fresh record where it was told nothing."""
+    row = await db.fetchrow(
+        "INSERT INTO check_runs (attempt_id, tier) VALUES ($1, $2) "
+        "ON CONFLICT (attempt_id, tier) DO UPDATE SET tier = excluded.tier "
+        "RETURNING attempt_id, tier, github_id, digest, annotations_sent, reported_version AS version, creating, "
+        "failures, coalesce(retry_at, now()) <= now() AS due",
+        attempt_id,
+        tier,
+    )
+    return _reported(row)
+
+
+def _reported(row: Any) -> Reported:
+    return Reported(**{**dict(row), "tier": Tier(row["tier"])})
+
+
+async def creating(db: Database, reported: Reported) -> None:
+    """Note that a create is about to be sent: if its answer is lost, the check run is looked for first."""
+    await _set(db, reported, "creating = true")
+
+
+async def created(db: Database, reported: Reported, github_id: int) -> None:
+    """Keep GitHub's id of the check run."""
+    await _set(db, reported, "github_id = $3, creating = false", github_id)
+
+
+async def told(db: Database, reported: Reported, *, version: int, digest: str | None, annotations: int) -> None:
+    """Note that GitHub shows this version of the attempt; a digest of None: it needs to show nothing."""
+    await _set(
+        db,
+        reported,
+        "reported_version = $3, digest = $4, annotations_sent = $5, failures = 0, retry_at = NULL, last_error = NULL",
+        version,
+        digest,
+        annotations,
+    )
+
+
+async def settle(db: Database, attempt_id: UUID) -> None:
+    """Note on the attempt what both of its check runs show."""
+    await db.execute(
+        """
+        UPDATE attempts SET reported_version = shown.version FROM (
+            SELECT min(reported_version) AS version FROM check_runs WHERE attempt_id = $1 HAVING count(*) = 2
+        ) shown WHERE id = $1 AND attempts.reported_version < shown.version
+        """,
+        attempt_id,
+    )
+
+
+async def failed(db: Database, reported: Reported, *, retry_seconds: float, error: str) -> None:
+    """Note that GitHub could not be told, and when to try again."""
+    await _set(
+        db,
+        reported,
+        "failures = failures + 1, retry_at = now() + $3, last_error = $4",
+        timedelta(seconds=retry_seconds),
+        clean(error)[:2000],
+    )
+
+
+async def _set(db: Database, reported: Reported, change: str, *values: object) -> None:
+    await db.execute(
+        f"UPDATE check_runs SET {change} WHERE attempt_id = $1 AND tier = $2",  # noqa: S608
+        reported.attempt_id,
+        reported.tier,
+        *values,
+    )

@@ -1,0 +1,74 @@
+"""The connection pool, and what statements are run on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any, Protocol
+
+import asyncpg
+
+from draftsman.domain.errors import HostError
+
+log = logging.getLogger(__name__)
+
+Pool = asyncpg.Pool
+
+
+class Database(Protocol):
+    """What a statement needs: a pool, or a connection inside a transaction."""
+
+    async def execute(self, query: str, *args: Any) -> str: ...
+
+    async def executemany(self, command: str, args: Any) -> None: ...
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]: ...
+
+    async def fetchrow(self, query: str, *args: Any) -> Any: ...
+
+    async def fetchval(self, query: str, *args: Any) -> Any: ...
+
+
+def clean(text: str) -> str:
+    """Return the text as Postgres can keep it: no NUL, no lone surrogates."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _encode(value: Any) -> str:
+    return json.dumps(_cleaned(value))
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(str(key)): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode, decoder=json.loads)
+
+
+async def connect(url: str, *, size: int = 10, wait_seconds: float = 30) -> Pool[Any]:
+    """Return a pool, waiting for a server that is not up yet. Raises HostError after `wait_seconds`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    told = False
+    while True:
+        try:
+            return await asyncpg.create_pool(
+                url, min_size=1, max_size=size, init=_prepare, command_timeout=60, timeout=10
+            )
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
+            if loop.time() > deadline:
+                raise HostError(f"Postgres does not answer (DATABASE_URL): {error}") from error
+            if not told:
+                log.warning("waiting for Postgres: %s", error)
+                told = True
+            await asyncio.sleep(0.2)
+        except (asyncpg.PostgresError, ValueError) as error:
+            raise HostError(f"Postgres refused the connection (DATABASE_URL): {error}") from error

@@ -1,0 +1,37 @@
+"""Deliveries: one webhook that GitHub sent, kept with its exact body. The GUID makes a repeat harmless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from draftsman.store.database import Database, clean
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A verified webhook. `guid` is X-GitHub-Delivery; `body` is what was signed."""
+
+    guid: str
+    event: str
+    action: str | None
+    repository_id: int | None
+    installation_id: int | None
+    body: bytes
+
+
+async def insert(db: Database, delivery: Delivery, decision: str) -> bool:
+    """Keep the delivery with what was decided. Returns False where its GUID is known already."""
+    row = await db.fetchrow(
+        """
+        INSERT INTO deliveries (guid, event, action, repository_id, installation_id, body, decision)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (guid) DO NOTHING RETURNING guid
+        """,
+        clean(delivery.guid),
+        clean(delivery.event),
+        None if delivery.action is None else clean(delivery.action),
+        delivery.repository_id,
+        delivery.installation_id,
+        delivery.body,
+        clean(decision),
+    )
+    return row is not None
