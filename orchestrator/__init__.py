@@ -1,0 +1,1 @@
+"""Turns a queued attempt into a finished one: source, plan, image, sandbox, result."""

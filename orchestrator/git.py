@@ -1,0 +1,116 @@
+"""Runs git so that a hostile repository can do nothing: no hooks, no prompts, no configuration of the host."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from draftsman.domain.errors import HostError
+
+_CONFIG = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "gc.auto": "0",
+    "http.followRedirects": "false",
+    "maintenance.auto": "false",
+    "protocol.allow": "never",
+    "protocol.https.allow": "always",
+    "protocol.http.allow": "always",
+    "submodule.recurse": "false",
+    "transfer.fsckObjects": "true",
+    # Faults of old histories that many real repositories carry and that git itself reads without harm.
+    "fetch.fsck.badTimezone": "ignore",
+    "fetch.fsck.missingSpaceBeforeDate": "ignore",
+    "fetch.fsck.zeroPaddedFilemode": "ignore",
+}
+_PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", *_PROXIES)
+
+
+class GitError(HostError):
+    """git ended with an error. `detail` is the end of what it said."""
+
+
+def _environment(config: Mapping[str, str]) -> dict[str, str]:
+    """Return git's environment. Configuration goes by variables, so that a token never stands in a command line."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    if "SSL_CERT_FILE" in environment:
+        environment.setdefault("GIT_SSL_CAINFO", environment["SSL_CERT_FILE"])
+    environment |= {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "LC_ALL": "C",
+        "GIT_CONFIG_COUNT": str(len(config)),
+    }
+    for position, (key, value) in enumerate(config.items()):
+        environment |= {f"GIT_CONFIG_KEY_{position}": key, f"GIT_CONFIG_VALUE_{position}": value}
+    return environment
+
+
+def token_config(url: str, token: str) -> dict[str, str]:
+    """Return the configuration that sends an installation token to this URL and to no other."""
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {f"http.{url}.extraHeader": f"Authorization: Basic {basic}"}
+
+
+@asynccontextmanager
+async def _process(
+    arguments: Sequence[str], *, cwd: Path | None, config: Mapping[str, str], stdin: int
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        "git",
+        *arguments,
+        cwd=cwd,
+        env=_environment(_CONFIG | dict(config)),
+        stdin=stdin,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def git(
+    *arguments: str,
+    cwd: Path | None = None,
+    config: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    timeout: float = 60,
+) -> bytes:
+    """Return what `git ARGUMENTS` printed. Raises GitError where it failed or took longer than `timeout` seconds."""
+    stdin_kind = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
+    async with _process(arguments, cwd=cwd, config=config or {}, stdin=stdin_kind) as process:
+        try:
+            async with asyncio.timeout(timeout):
+                output, said = await process.communicate(stdin)
+        except TimeoutError as error:
+            raise GitError(f"git {arguments[0]} took longer than {timeout:g} s.") from error
+    if process.returncode:
+        tail = said.decode("utf-8", "replace").strip()[-2000:]
+        raise GitError(f"git {arguments[0]} failed (exit {process.returncode}).", tail)
+    return output
+
+
+async def git_stream(*arguments: str, cwd: Path, chunk: int = 256 * 1024) -> AsyncIterator[bytes]:
+    """Yield what `git ARGUMENTS` prints, as it comes. Raises GitError at its end where it failed."""
+    async with _process(arguments, cwd=cwd, config={}, stdin=asyncio.subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = asyncio.create_task(process.stderr.read())
+        while part := await process.stdout.read(chunk):
+            yield part
+        tail = (await said).decode("utf-8", "replace").strip()[-2000:]
+        await process.wait()
+    if process.returncode:
+        raise GitError(f"git {arguments[0]} failed (exit {process.returncode}).", tail)

@@ -1,0 +1,162 @@
+"""A bare mirror per repository: fetches exactly one SHA, and reads files out of git objects.
+
+Nothing is ever checked out on the host, so symlinks and paths that leave the tree cannot bite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from draftsman.domain.errors import CommitGoneError, SourceError
+from draftsman.domain.plan import Tree
+from orchestrator.git import GitError, git, git_stream, token_config
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_FETCH_SECONDS = 900
+_MAX_FILES = 200_000
+_MAX_HINT_BYTES = 512 * 1024
+# A person named this repository: whoever owns its files, and whether a ref still names the commit, is no matter.
+_LOCAL_UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
+_GONE = ("not our ref", "couldn't find remote ref", "no such ref", "unadvertised object", "bad object")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a repository is fetched from. `token` goes to `url` alone; None for public and local ones."""
+
+    name: str
+    url: str
+    token: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether the repository lies on this machine, named by the person who asked for the run."""
+        return not self.url.startswith(("http://", "https://"))
+
+
+class Mirror:
+    """Our bare copy of one repository. Each run keeps its commit by a ref of its own until it is released."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._fetching = asyncio.Lock()
+
+    async def fetch(self, remote: Remote, sha: str, run: str) -> None:
+        """Bring the commit and all tags here, kept by `refs/draftsman/run/<run>`.
+
+        Raises CommitGoneError where the repository no longer has the commit, SourceError where it cannot be reached.
+        """
+        if not _SHA.fullmatch(sha):
+            raise SourceError(f"{sha!r} is not a full commit SHA.")
+        async with self._fetching:
+            await self._initialise()
+            if not await self._has(sha):
+                await self._fetch(remote, sha, run)
+            await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
+
+    async def _initialise(self) -> None:
+        if not (self.folder / "HEAD").exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            await git("init", "--bare", "--quiet", cwd=self.folder)
+
+    async def _has(self, sha: str) -> bool:
+        try:
+            await git("cat-file", "-e", f"{sha}^{{commit}}", cwd=self.folder)
+        except GitError:
+            return False
+        return True
+
+    async def _fetch(self, remote: Remote, sha: str, run: str) -> None:
+        config = token_config(remote.url, remote.token) if remote.token else {}
+        options = ["--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        if remote.is_local:
+            config["protocol.file.allow"] = "always"
+            options += ["--update-shallow", f"--upload-pack={_LOCAL_UPLOAD_PACK}"]
+        wanted = (f"+{sha}:refs/draftsman/run/{run}", "+refs/tags/*:refs/tags/*")
+        try:
+            await git("fetch", *options, remote.url, *wanted, cwd=self.folder, config=config, timeout=_FETCH_SECONDS)
+        except GitError as error:
+            if any(phrase in error.detail for phrase in _GONE):
+                raise CommitGoneError(
+                    f"The commit {sha[:12]} is not in {remote.name} any more: it was probably replaced by a force "
+                    "push, or its branch was deleted."
+                ) from error
+            raise SourceError(f"{remote.name} could not be fetched: {_reason(error)}", error.detail) from error
+
+    async def release(self, run: str) -> None:
+        """Drop the run's ref: its commit may be cleaned up."""
+        await git("update-ref", "-d", f"refs/draftsman/run/{run}", cwd=self.folder)
+
+    async def tree(self, sha: str, wanted: Callable[[Iterable[str]], list[str]]) -> Tree:
+        """Return the commit's file paths, and the contents of the regular files that `wanted` names."""
+        listing = await git("ls-tree", "-r", "-z", "-l", "--full-tree", sha, cwd=self.folder)
+        sizes: dict[str, int] = {}
+        for entry in listing.split(b"\0")[:_MAX_FILES]:
+            fields, _, path = entry.partition(b"\t")
+            mode, _, _, size = (fields.split() + [b""] * 4)[:4]
+            if mode in (b"100644", b"100755"):
+                sizes[path.decode("utf-8", "surrogateescape")] = int(size)
+        names = [path for path in wanted(sizes) if sizes.get(path, _MAX_HINT_BYTES + 1) <= _MAX_HINT_BYTES]
+        return Tree(frozenset(sizes), await self._read(sha, names))
+
+    async def _read(self, sha: str, paths: list[str]) -> dict[str, bytes]:
+        usable = [path for path in paths if "\n" not in path]
+        asked = "".join(f"{sha}:{path}\n" for path in usable).encode("utf-8", "surrogateescape")
+        answer = await git("cat-file", "--batch", cwd=self.folder, stdin=asked)
+        contents: dict[str, bytes] = {}
+        at = 0
+        for path in usable:
+            end = answer.index(b"\n", at)
+            header = answer[at:end].split()
+            at = end + 1
+            if len(header) == 3 and header[1] == b"blob":
+                size = int(header[2])
+                contents[path] = answer[at : at + size]
+                at += size + 1
+        return contents
+
+    async def tree_id(self, sha: str) -> str:
+        """Return the object id of the commit's tree: the same files give the same id."""
+        return (await git("rev-parse", f"{sha}^{{tree}}", cwd=self.folder)).decode().strip()
+
+    def archive(self, sha: str) -> AsyncIterator[bytes]:
+        """Yield the commit's files as a tar."""
+        return git_stream("archive", "--format=tar", sha, cwd=self.folder)
+
+    async def bundle(self, run: str, target: Path) -> None:
+        """Write a git bundle of the run's commit, its history and all tags to `target`."""
+        await git(
+            "bundle",
+            "create",
+            "--quiet",
+            str(target),
+            f"refs/draftsman/run/{run}",
+            "--tags",
+            cwd=self.folder,
+            timeout=300,
+        )
+
+
+class Mirrors:
+    """All mirrors of this worker, one folder each, named so that no two repositories meet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mirrors: dict[str, Mirror] = {}
+
+    def of(self, identity: str) -> Mirror:
+        """Return the mirror of a repository. `identity` is GitHub's id, or the path of a local one."""
+        name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        return self._mirrors.setdefault(identity, Mirror(self._folder / f"{name}.git"))
+
+
+def _reason(error: GitError) -> str:
+    """Return git's own last sentence, which names the cause, without its prefix."""
+    lines = [line for line in error.detail.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith("fatal:")]
+    return (fatal or lines or [str(error)])[-1].removeprefix("fatal: ")

@@ -1,0 +1,137 @@
+"""The mirror: exactly one SHA is fetched, files come out of git objects, and a hostile tree can do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import tarfile
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from draftsman.domain.errors import CommitGoneError, SourceError
+from orchestrator.git import git
+from orchestrator.source import Mirror, Mirrors, Remote
+
+
+def run(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    run(folder, "init", "-q", "-b", "main")
+    (folder / "pyproject.toml").write_text("[project]\n")
+    (folder / "with space.txt").write_text("kept")
+    (folder / "secret").symlink_to("/etc/passwd")
+    run(folder, "add", "-A")
+    run(folder, "commit", "-qm", "first")
+    run(folder, "tag", "v1")
+    return folder
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Mirror:
+    return Mirrors(tmp_path / "mirrors").of("github:1")
+
+
+def everything(paths: Iterable[str]) -> list[str]:
+    return sorted(paths)
+
+
+async def test_the_tree_holds_files_and_no_symlinks(repository: Path, mirror: Mirror) -> None:
+    sha = run(repository, "rev-parse", "HEAD")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+    tree = await mirror.tree(sha, everything)
+    assert tree.paths == {"pyproject.toml", "with space.txt"}
+    assert tree.text("with space.txt") == "kept"
+
+
+async def test_a_commit_that_no_ref_names_any_more_can_be_fetched(repository: Path, mirror: Mirror) -> None:
+    sha = run(repository, "rev-parse", "HEAD")
+    run(repository, "commit", "-q", "--amend", "--allow-empty", "-m", "rewritten")
+    run(repository, "tag", "-d", "v1")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+    assert "pyproject.toml" in (await mirror.tree(sha, everything)).paths
+
+
+async def test_a_commit_that_is_gone_is_said_as_such(repository: Path, mirror: Mirror) -> None:
+    with pytest.raises(CommitGoneError, match="force"):
+        await mirror.fetch(Remote("acme/widgets", str(repository)), "a" * 40, "r1")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/acme/widgets.git", "/absent"])
+async def test_a_repository_that_cannot_be_reached_is_named(mirror: Mirror, url: str) -> None:
+    with pytest.raises(SourceError, match="acme/widgets could not be fetched"):
+        await mirror.fetch(Remote("acme/widgets", url), "a" * 40, "r1")
+
+
+@pytest.mark.parametrize("sha", ["main", "abc123", "--upload-pack=touch", "a" * 40 + "\n"])
+async def test_nothing_but_a_full_sha_is_fetched(mirror: Mirror, repository: Path, sha: str) -> None:
+    with pytest.raises(SourceError, match="full commit SHA"):
+        await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+
+
+async def test_large_and_unwanted_files_are_not_read(repository: Path, mirror: Mirror) -> None:
+    (repository / "large.lock").write_bytes(b"x" * (512 * 1024 + 1))
+    run(repository, "add", "-A")
+    run(repository, "commit", "-qm", "large")
+    sha = run(repository, "rev-parse", "HEAD")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+    tree = await mirror.tree(sha, lambda paths: [path for path in paths if path.endswith((".lock", ".toml"))])
+    assert set(tree.contents) == {"pyproject.toml"}
+    assert "large.lock" in tree.paths
+
+
+async def test_the_bundle_holds_the_commit_and_the_tags(repository: Path, mirror: Mirror, tmp_path: Path) -> None:
+    sha = run(repository, "rev-parse", "HEAD")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+    bundle = tmp_path / "source.bundle"
+    await mirror.bundle("r1", bundle)
+    heads = run(tmp_path, "ls-remote", str(bundle))
+    assert f"{sha}\trefs/draftsman/run/r1" in heads
+    assert "refs/tags/v1" in heads
+
+
+async def test_the_archive_is_a_tar_of_the_commit(repository: Path, mirror: Mirror) -> None:
+    sha = run(repository, "rev-parse", "HEAD")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+    content = b"".join([part async for part in mirror.archive(sha)])
+    with tarfile.open(fileobj=BytesIO(content)) as archive:
+        assert "pyproject.toml" in archive.getnames()
+
+
+async def test_two_runs_of_one_repository_fetch_one_after_the_other(repository: Path, mirror: Mirror) -> None:
+    shas = [run(repository, "rev-parse", "HEAD")]
+    run(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    shas.append(run(repository, "rev-parse", "HEAD"))
+    remote = Remote("acme/widgets", str(repository))
+    await asyncio.gather(*(mirror.fetch(remote, sha, f"r{number}") for number, sha in enumerate(shas)))
+    refs = (await git("for-each-ref", "--format=%(objectname)", "refs/draftsman", cwd=mirror.folder)).decode().split()
+    assert sorted(refs) == sorted(shas)
+    await mirror.release("r0")
+    await mirror.release("r1")
+    assert not (await git("for-each-ref", "refs/draftsman", cwd=mirror.folder)).strip()
+
+
+async def test_a_hook_of_the_fetched_repository_never_runs(repository: Path, mirror: Mirror, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    for name in ("post-checkout", "reference-transaction", "post-update"):
+        hook = repository / ".git" / "hooks" / name
+        hook.write_text(f"#!/bin/sh\ntouch {proof}\n")
+        hook.chmod(0o755)
+    run(repository, "config", "core.fsmonitor", f"touch {proof}")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), run(repository, "rev-parse", "HEAD"), "r1")
+    assert not proof.exists()
+
+
+async def test_a_token_stands_in_no_command_line_and_no_error(mirror: Mirror) -> None:
+    remote = Remote("acme/widgets", "http://127.0.0.1:1/acme/widgets.git", token="ghs_hush")
+    with pytest.raises(SourceError) as raised:
+        await mirror.fetch(remote, "a" * 40, "r1")
+    assert "ghs_hush" not in str(raised.value) + raised.value.detail + repr(remote.name)
