@@ -1,0 +1,93 @@
+"""Renders the generated Dockerfile. All values are checked against their grammars once more, right here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from draftsman.domain.errors import PlanError, SettingsError
+from draftsman.domain.plan import Profile, Toolchain
+from orchestrator.planning import grammar
+from orchestrator.planning.trail import show
+from orchestrator.planning.versions import DEBIAN_IMAGE, UV
+
+APT = ("ca-certificates", "curl", "git", "jq")
+"""The Debian packages of every generated image."""
+
+COPIED_NEEDS: dict[str, tuple[str, ...]] = {"node": ("libatomic1",)}
+"""The Debian packages that a toolchain needs which is copied into another image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What a generated Dockerfile is made of. `base` is None where no ecosystem was found."""
+
+    repo: str
+    profile: Profile
+    base: Toolchain | None
+    copied: tuple[Toolchain, ...]
+    apt: tuple[str, ...]
+    uv: bool
+
+
+def render_dockerfile(
+    ingredients: Ingredients, templates: Mapping[str, str], *, image_prefix: str, ca_bundle: bool
+) -> str:
+    """Return the Dockerfile's text.
+
+    `templates` maps the names of the files in `dockerfiles/templates/` to their texts. Raises PlanError for
+    a value outside its grammar, SettingsError for such an image prefix.
+    """
+    if not grammar.fits(grammar.IMAGE_PREFIX, image_prefix):
+        raise SettingsError(
+            f"The registry mirror prefix {show(image_prefix)!r} is not one such as 'mirror.example/hub/'."
+        )
+    base, copied = ingredients.base, ingredients.copied
+    needs = [package for toolchain in copied for package in COPIED_NEEDS.get(toolchain.ecosystem, ())]
+    name = "debian" if base is None else base.ecosystem
+    environment = Environment(
+        loader=DictLoader(dict(templates)),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  (a Dockerfile is no HTML; the grammars keep its values harmless)
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    text = environment.get_template(f"{name}.Dockerfile.j2").render(
+        repo=re.sub(r"[^A-Za-z0-9._/-]", "-", ingredients.repo)[:200],
+        profile_hash=profile_hash(ingredients.profile),
+        image=_checked_image(image_prefix + (base.image if base else DEBIAN_IMAGE)),
+        copied=[
+            {"ecosystem": toolchain.ecosystem, "image": _checked_image(image_prefix + toolchain.image)}
+            for toolchain in copied
+        ],
+        apt=_checked_packages([*APT, *ingredients.apt, *needs]),
+        uv=UV if ingredients.uv else None,
+        ca_bundle=ca_bundle,
+    )
+    return text.rstrip("\n") + "\n"
+
+
+def profile_hash(profile: Profile) -> str:
+    """Return 12 hexadecimal digits that change with the profile, so that a changed profile is a new image."""
+    content = json.dumps(asdict(profile), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _checked_image(image: str) -> str:
+    if not grammar.fits(grammar.IMAGE, image):
+        raise PlanError(f"{show(image)!r} is not the name of an image.")
+    return image
+
+
+def _checked_packages(packages: Iterable[str]) -> list[str]:
+    unique = sorted(set(packages))
+    for package in unique:
+        if not grammar.fits(grammar.DEBIAN_PACKAGE, package):
+            raise PlanError(f"{show(package)!r} is not the name of a Debian package.")
+    return unique

@@ -1,0 +1,7 @@
+"""The ecosystems that planning knows, in the order in which they own the tests where several have some."""
+
+from __future__ import annotations
+
+from orchestrator.planning import node, python
+
+ECOSYSTEMS = (python.ECOSYSTEM, node.ECOSYSTEM)

@@ -1,0 +1,56 @@
+"""What one ecosystem brings to a plan, and how planning asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from draftsman.domain.plan import ProfileOverrides, Toolchain, Tree
+from orchestrator.planning.trail import Trail
+from orchestrator.planning.workflows import Workflows
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an ecosystem is asked about.
+
+    `manager` is one of its own managers that the profile asks for, else None. `forced` says that the
+    profile's commands need this toolchain even if no file of the repository asks for it.
+    """
+
+    tree: Tree
+    workflows: Workflows
+    overrides: ProfileOverrides
+    manager: str | None
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An ecosystem's toolchain and commands. `apt` names Debian packages, `caches` the managers to cache."""
+
+    toolchain: Toolchain
+    manager: str
+    setup: tuple[str, ...]
+    fast: tuple[str, ...]
+    full: tuple[str, ...]
+    caches: tuple[str, ...]
+    apt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ecosystem:
+    """A language's planning: its name, its managers and command words, and `infer`.
+
+    `portable` says that its toolchain runs after a copy into another image (Node's does; Python's is linked
+    against the libraries of its own Debian release). `looked_for` names what `infer` looks for, for people.
+    `reads` picks the files that `infer` reads out of a commit's paths.
+    """
+
+    name: str
+    managers: tuple[str, ...]
+    words: frozenset[str]
+    portable: bool
+    looked_for: str
+    reads: Callable[[frozenset[str]], list[str]]
+    infer: Callable[[Question, Trail], Part | None]

@@ -1,0 +1,243 @@
+"""Makes the plan of a commit: what its files say, what the profile says instead, and the image for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from draftsman.domain.errors import PlanError
+from draftsman.domain.plan import Plan, Profile, ProfileOverrides, Toolchain, Tree
+from orchestrator.planning.command_words import called_programs
+from orchestrator.planning.dockerfile import Ingredients, render_dockerfile
+from orchestrator.planning.ecosystems import ECOSYSTEMS
+from orchestrator.planning.hints import DOCKERFILES
+from orchestrator.planning.part import Ecosystem, Part, Question
+from orchestrator.planning.system_packages import COMMAND_NEEDS, needed
+from orchestrator.planning.trail import Trail, show
+from orchestrator.planning.versions import DEBIAN_IMAGE
+from orchestrator.planning.workflows import read_workflows
+
+MANAGERS = ("bun", "bundler", "cargo", "go", "none", "npm", "pdm", "pip", "pipenv", "pnpm", "poetry", "uv", "yarn")
+"""What a profile's `dependency_manager` may be."""
+
+SET_IN_PROFILE = "set in the profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """An ecosystem's part, with the trail that led to it. `forced` says that the profile needs it."""
+
+    ecosystem: Ecosystem
+    part: Part
+    trail: Trail
+    forced: bool
+
+
+def make_plan(
+    tree: Tree,
+    *,
+    repo: str,
+    overrides: ProfileOverrides,
+    templates: Mapping[str, str],
+    image_prefix: str = "",
+    ca_bundle: bool = False,
+) -> Plan:
+    """Return the plan of a commit, with the evidence for each decision.
+
+    Fields of the profile that a person set (`overrides`) win one by one. `templates` maps the names in
+    `dockerfiles/templates/` to their texts; `image_prefix` is the mirror that base images come from;
+    `ca_bundle` says that `draftsman-ca.crt` will be in the build context. Raises PlanError for a malformed
+    hint or profile, with file and line.
+    """
+    trail = Trail()
+    _check_manager(overrides)
+    own_dockerfile = _own_dockerfile(tree, overrides, trail)
+    found = _infer(tree, overrides, trail)
+    primary = _primary(found, overrides)
+    ordered = sorted(found, key=lambda one: one is not primary)
+    profile = _profile(ordered, overrides)
+    evidence = _evidence(trail, ordered, overrides, profile)
+    toolchains = _place(ordered, evidence) if own_dockerfile is None else ()
+    dockerfile = own_dockerfile
+    if dockerfile is None:
+        ingredients = _gather(ordered, toolchains, profile, repo, _profile_packages(overrides, evidence))
+        dockerfile = render_dockerfile(ingredients, templates, image_prefix=image_prefix, ca_bundle=ca_bundle)
+    return Plan(
+        profile=profile,
+        toolchains=toolchains,
+        dockerfile=dockerfile,
+        caches=_caches(ordered, profile),
+        evidence=evidence.evidence,
+        warnings=evidence.warnings,
+    )
+
+
+def _check_manager(overrides: ProfileOverrides) -> None:
+    manager = overrides.dependency_manager
+    if manager is not None and manager not in MANAGERS:
+        raise PlanError(
+            f"The profile's dependency_manager {show(manager)!r} is not one that Draftsman knows: "
+            f"{', '.join(MANAGERS)}."
+        )
+
+
+def _own_dockerfile(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> str | None:
+    """Return the text of the profile's Dockerfile, or None where one is generated."""
+    path = overrides.dockerfile
+    if path is None:
+        for seen in sorted(filter(DOCKERFILES.fullmatch, tree.paths))[:3]:
+            trail.note("dockerfile", seen, "seen, not used: set `dockerfile` in the profile to use it", file=seen)
+        return None
+    if path not in tree.paths:
+        raise PlanError(f"The profile's dockerfile {show(path)!r} is not in this commit. Correct the profile.")
+    text = tree.text(path)
+    if text is None or not text.strip():
+        raise PlanError(f"The profile's dockerfile {show(path)!r} is empty, or too large to be read.")
+    trail.note("dockerfile", path, SET_IN_PROFILE, file=path)
+    return text
+
+
+def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
+    """Return the parts of all ecosystems that have something to run, or the only one there is."""
+    workflows = read_workflows(tree)
+    programs = _override_programs(overrides)
+    found = []
+    for ecosystem in ECOSYSTEMS:
+        mine = overrides.dependency_manager in ecosystem.managers
+        forced = mine or bool(programs & ecosystem.words)
+        manager = overrides.dependency_manager if mine else None
+        own = Trail()
+        part = ecosystem.infer(Question(tree, workflows, overrides, manager, forced), own)
+        if part is not None:
+            found.append(Inferred(ecosystem, part, own, forced))
+        else:
+            _copy(own, trail)
+    useful = [one for one in found if one.forced or one.part.fast or one.part.full]
+    for one in found:
+        if useful and one not in useful:
+            rule = f"a {one.ecosystem.name} project with nothing to check: not used"
+            trail.note("image", one.part.toolchain.image, rule)
+    if not found:
+        looked = "; ".join(ecosystem.looked_for for ecosystem in ECOSYSTEMS)
+        trail.note("image", DEBIAN_IMAGE, f"no ecosystem was found; looked for {looked}")
+    return useful or found
+
+
+def _override_programs(overrides: ProfileOverrides) -> frozenset[str]:
+    return called_programs([overrides.setup or "", *(overrides.fast or ()), *(overrides.full or ())])
+
+
+def _primary(found: list[Inferred], overrides: ProfileOverrides) -> Inferred | None:
+    """Return the ecosystem that owns the tests; the profile's manager decides first."""
+    ranked = sorted(
+        found,
+        key=lambda one: (one.part.manager != overrides.dependency_manager, not one.part.full, not one.part.fast),
+    )
+    return ranked[0] if ranked else None
+
+
+def _profile(ordered: list[Inferred], overrides: ProfileOverrides) -> Profile:
+    parts = [one.part for one in ordered]
+    inferred = Profile(
+        dockerfile=overrides.dockerfile,
+        dependency_manager=parts[0].manager if parts else "none",
+        setup=" && ".join(command for part in parts for command in part.setup),
+        fast=tuple(command for part in parts for command in part.fast),
+        full=tuple(command for part in parts for command in part.full),
+    )
+    return Profile(
+        dockerfile=overrides.dockerfile,
+        dependency_manager=overrides.dependency_manager or inferred.dependency_manager,
+        setup=inferred.setup if overrides.setup is None else overrides.setup,
+        fast=inferred.fast if overrides.fast is None else overrides.fast,
+        full=inferred.full if overrides.full is None else overrides.full,
+    )
+
+
+def _evidence(trail: Trail, ordered: list[Inferred], overrides: ProfileOverrides, profile: Profile) -> Trail:
+    """Return one trail: the profile's own values first, and nothing inferred for a field that it sets."""
+    joined = Trail()
+    set_by_person = {
+        "dependency_manager": overrides.dependency_manager,
+        "setup": overrides.setup,
+        "fast": overrides.fast,
+        "full": overrides.full,
+    }
+    fields = {name for name, value in set_by_person.items() if value is not None}
+    for name in (name for name in set_by_person if name in fields):
+        value = getattr(profile, name)
+        joined.note(name, value if isinstance(value, str) else "; ".join(value), SET_IN_PROFILE)
+    if overrides.dockerfile is not None:
+        fields |= {"image", *(f"{one.ecosystem.name} version" for one in ordered)}
+    for source in (trail, *(one.trail for one in ordered)):
+        _copy(source, joined, frozenset(fields))
+    for tier, commands in (("setup", (profile.setup,)), ("fast", profile.fast), ("full", profile.full)):
+        if tier not in fields and not any(commands):
+            joined.note(tier, "", _nothing_found(tier))
+    return joined
+
+
+def _nothing_found(tier: str) -> str:
+    looked_for = {
+        "setup": "nothing to install: no manifest, lock or requirement file",
+        "fast": "nothing to run: looked for linters, type checkers and scripts such as lint or typecheck",
+        "full": "nothing to run: looked for pytest, unittest and Django tests, and for a script named test",
+    }
+    return looked_for[tier] + ". Set it in the profile if there is something"
+
+
+def _copy(source: Trail, target: Trail, hidden: frozenset[str] = frozenset()) -> None:
+    for one in source.evidence:
+        if one.decides not in hidden:
+            target.note(one.decides, one.value, one.rule, file=one.file, line=one.line)
+    for sentence in source.warnings:
+        target.warn(sentence)
+
+
+def _place(ordered: list[Inferred], trail: Trail) -> tuple[Toolchain, ...]:
+    """Return the toolchains, the image's base first: the tests' own, unless another one cannot be copied."""
+    rooted = [one for one in ordered if not one.ecosystem.portable]
+    ranked = sorted(ordered, key=lambda one: one is not (rooted or ordered)[0])
+    for position, one in enumerate(ranked):
+        image = one.part.toolchain.image
+        if position:
+            trail.note("image", image, f"{one.ecosystem.name} is copied from its official image")
+        else:
+            trail.note("image", image, f"the base: the official image of {one.ecosystem.name}")
+    return tuple(one.part.toolchain for one in ranked)
+
+
+def _profile_packages(overrides: ProfileOverrides, trail: Trail) -> list[str]:
+    """Return the Debian packages that commands set in the profile need."""
+    packages: list[str] = []
+    for program, apt in needed(_override_programs(overrides), COMMAND_NEEDS).items():
+        packages += apt
+        trail.note("image", " ".join(apt), f"Debian packages for `{program}`, which the profile runs")
+    return packages
+
+
+def _gather(
+    ordered: list[Inferred], toolchains: tuple[Toolchain, ...], profile: Profile, repo: str, packages: list[str]
+) -> Ingredients:
+    """Return what the Dockerfile is made of."""
+    return Ingredients(
+        repo=repo,
+        profile=profile,
+        base=toolchains[0] if toolchains else None,
+        copied=toolchains[1:],
+        apt=tuple(packages + [package for one in ordered for package in one.part.apt]),
+        uv=_uses_uv(profile),
+    )
+
+
+def _uses_uv(profile: Profile) -> bool:
+    programs = called_programs([profile.setup, *profile.fast, *profile.full])
+    return bool(programs & {"uv", "uvx"}) or profile.dependency_manager == "uv"
+
+
+def _caches(ordered: list[Inferred], profile: Profile) -> tuple[str, ...]:
+    """Return the managers whose caches are mounted: the profile's, and those of all parts."""
+    names = [] if profile.dependency_manager == "none" else [profile.dependency_manager]
+    names += [cache for one in ordered for cache in one.part.caches]
+    names += ["uv"] if _uses_uv(profile) else []
+    return tuple(dict.fromkeys(names))

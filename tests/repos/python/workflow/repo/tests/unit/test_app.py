@@ -1,0 +1,4 @@
+def test_app():
+    import app
+
+    assert app

@@ -1,0 +1,5 @@
+from web import NAME
+
+
+def test_name():
+    assert NAME == "web"
