@@ -8,6 +8,9 @@ from draftsman.domain.finding import Finding
 from draftsman.domain.plan import Plan, Tier
 from draftsman.domain.run import Conclusion
 
+PHASES = ("source", "plan", "image", "job", "total")
+"""The phases of an attempt that are timed, in their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
@@ -35,7 +38,7 @@ class Outcome:
     """The end of an attempt, as a person is told it.
 
     `title` is one line; `detail` says what to do, in Markdown, and may be empty.
-    `timings` maps the names of the phases (source, plan, image, job, total) to seconds.
+    `timings` maps PHASES, as far as the attempt came, to seconds.
     """
 
     conclusion: Conclusion

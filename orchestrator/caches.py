@@ -1,0 +1,64 @@
+"""Dependency caches: which volume a manager has, where a job sees it, and what makes the tool look there.
+
+Volume names and mount paths are the plan's. A tool looks where its environment variables say, since a job's
+HOME is not the root of the file system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.engine import Engine
+
+LABEL_CACHE = "draftsman.cache"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMount:
+    """A cache volume, where it is mounted, and the variables that send the tool there."""
+
+    manager: str
+    volume: str
+    path: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def _mount(manager: str, path: str, **env: str) -> CacheMount:
+    return CacheMount(manager, f"draftsman_{manager}_cache", path, env)
+
+
+_MOUNTS = {
+    mount.manager: mount
+    for mount in (
+        _mount("bun", "/.bun/install/cache", BUN_INSTALL_CACHE_DIR="/.bun/install/cache"),
+        _mount("npm", "/.npm", NPM_CONFIG_CACHE="/.npm", YARN_CACHE_FOLDER="/.npm/yarn"),
+        # RubyGems keeps the gems that it downloaded in GEM_HOME/cache, and Bundler looks there.
+        _mount("bundler", "/usr/local/bundle/cache"),
+        # A cache on another file system cannot be hard-linked from.
+        _mount("uv", "/.cache/uv", UV_CACHE_DIR="/.cache/uv", UV_LINK_MODE="copy"),
+        _mount("pip", "/.cache/pip", PIP_CACHE_DIR="/.cache/pip"),
+        _mount("pnpm", "/.cache/pnpm", NPM_CONFIG_STORE_DIR="/.cache/pnpm"),
+        _mount("poetry", "/.cache/pypoetry", POETRY_CACHE_DIR="/.cache/pypoetry"),
+        _mount("pdm", "/.cache/pdm", PDM_CACHE_DIR="/.cache/pdm"),
+        _mount("pipenv", "/.cache/pipenv", PIPENV_CACHE_DIR="/.cache/pipenv"),
+        _mount("go", "/.cache/go", GOMODCACHE="/.cache/go/mod", GOCACHE="/.cache/go/build"),
+        # Only the downloads of CARGO_HOME: its `bin` belongs to the image.
+        _mount("cargo", "/usr/local/cargo/registry"),
+    )
+}
+_SHARED = {"yarn": "npm"}
+"""Managers that use another one's volume (the plan's `npm/yarn`)."""
+
+
+def cache_mounts(managers: Iterable[str]) -> tuple[CacheMount, ...]:
+    """Return the mounts of these dependency managers, each once; a manager without a cache of its own has none."""
+    names = dict.fromkeys(_SHARED.get(manager, manager) for manager in managers)
+    return tuple(_MOUNTS[name] for name in names if name in _MOUNTS)
+
+
+async def ensure_volumes(engine: Engine, mounts: Iterable[CacheMount]) -> None:
+    """Create the volumes that are not there yet, labelled as ours. Raises EngineError."""
+    for mount in mounts:
+        labels = {"draftsman.managed": "1", LABEL_CACHE: mount.manager}
+        await engine.call("POST", "volumes/create", body={"Name": mount.volume, "Labels": labels})

@@ -1,0 +1,123 @@
+"""Takes attempts as long as there are free slots, and holds their leases while they are executed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from draftsman.domain.errors import LeaseLostError
+from draftsman.domain.outcome import Outcome
+from draftsman.domain.progress import Sink
+from draftsman.domain.run import Attempt
+from draftsman.store import attempts
+from draftsman.store.database import Pool
+from orchestrator.journal import Journal
+
+log = logging.getLogger(__name__)
+
+Execute = Callable[[Attempt, Sink, asyncio.Event], Awaitable[Outcome]]
+_LOOK_SECONDS = 5  # a wake-up that got lost costs this much, no more
+_DATABASE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRules:
+    """How many attempts this worker takes, and for how long a lease is good without renewal."""
+
+    owner: str
+    engine: str
+    slots: int
+    per_repository: int
+    lease_seconds: float
+
+
+class Claims:
+    """The attempts that this worker has taken."""
+
+    def __init__(self, pool: Pool[Any], execute: Execute, rules: ClaimRules) -> None:
+        self._pool = pool
+        self._execute = execute
+        self._rules = rules
+        self._woken = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look for a queued attempt now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Claim and execute until cancelled; then the attempts under way are given up, for another worker to take."""
+        try:
+            while True:
+                self._woken.clear()
+                await self._fill_slots()
+                try:
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _fill_slots(self) -> None:
+        rules = self._rules
+        while len(self._running) < rules.slots:
+            try:
+                attempt = await attempts.claim(
+                    self._pool,
+                    owner=rules.owner,
+                    lease_seconds=rules.lease_seconds,
+                    per_repository=rules.per_repository,
+                )
+            except _DATABASE_AWAY as error:
+                log.warning("cannot claim, trying again: %s", error)
+                return
+            if attempt is None:
+                return
+            task = asyncio.create_task(self._attend(attempt), name=f"attempt {attempt.id}")
+            self._running.add(task)
+            task.add_done_callback(self._free)
+
+    def _free(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s", task.get_name(), error, exc_info=error)
+
+    async def _attend(self, attempt: Attempt) -> None:
+        """Execute one attempt and keep its outcome. A lost lease ends it quietly: another worker has it."""
+        log.info("attempt %s: %s at %s", attempt.id, attempt.run.repository.full_name, attempt.run.head_sha[:12])
+        cancel = asyncio.Event()
+        lease = asyncio.create_task(self._hold_lease(attempt, cancel))
+        try:
+            async with Journal(self._pool, attempt, owner=self._rules.owner, engine=self._rules.engine) as journal:
+                outcome = await self._execute(attempt, journal, cancel)
+                await journal.finish(outcome)
+            log.info("attempt %s: %s, %s", attempt.id, outcome.conclusion, outcome.title)
+        except LeaseLostError as error:
+            log.warning("%s", error)
+        except asyncio.CancelledError:
+            log.info("attempt %s: given back, since this worker stops", attempt.id)
+            await attempts.give_back(self._pool, attempt, owner=self._rules.owner)
+            raise
+        finally:
+            lease.cancel()
+
+    async def _hold_lease(self, attempt: Attempt, cancel: asyncio.Event) -> None:
+        seconds = self._rules.lease_seconds
+        while True:
+            await asyncio.sleep(seconds / 3)
+            try:
+                await attempts.renew(self._pool, attempt, lease_seconds=seconds)
+            except LeaseLostError:
+                cancel.set()
+                return
+            except _DATABASE_AWAY as error:
+                log.warning("attempt %s: lease not renewed: %s", attempt.id, error)

@@ -1,0 +1,62 @@
+"""Makes an order out of a claimed attempt: where its source is, what its profile says, what is kept afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from draftsman.domain.errors import EngineError
+from draftsman.domain.outcome import Outcome
+from draftsman.domain.progress import Sink
+from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository
+from draftsman.store import profiles, runs
+from draftsman.store.database import Pool
+from orchestrator.claims import Execute
+from orchestrator.pipeline import Order, Tools, execute
+from orchestrator.source import Remote
+
+ContentsToken = Callable[[Repository], Awaitable[str | None]]
+"""Returns a token that may read this one repository and nothing else, or None where none is needed."""
+
+
+ReadyTools = Callable[[], Awaitable[Tools]]
+"""Returns the tools; raises EngineError while the engine is away."""
+
+
+def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsToken) -> Execute:
+    """Return the function that executes a claimed attempt. While the engine is away, attempts end as `error`."""
+
+    async def execute_attempt(attempt: Attempt, sink: Sink, cancel: asyncio.Event) -> Outcome:
+        repository = attempt.run.repository
+
+        async def remote() -> Remote:
+            return Remote(repository.full_name, repository.clone_url, await contents_token(repository))
+
+        order = Order(
+            id=str(attempt.id),
+            repo=repository.full_name,
+            sha=attempt.run.head_sha,
+            identity=f"github:{repository.id}",
+            remote=remote,
+            epoch=attempt.epoch,
+            overrides=await profiles.overrides_for(pool, repository.full_name),
+        )
+        try:
+            tools = await ready_tools()
+        except EngineError as error:
+            return Outcome(Conclusion.ERROR, str(error), error.detail)
+        outcome = await execute(order, tools, sink, cancel)
+        await _keep_inferred(pool, attempt, outcome)
+        return outcome
+
+    return execute_attempt
+
+
+async def _keep_inferred(pool: Pool[Any], attempt: Attempt, outcome: Outcome) -> None:
+    """Write the inferred profile, from the default branch only: a pull request changes its own plan, nobody else's."""
+    repository = attempt.run.repository
+    default = Ref(RefKind.BRANCH, repository.default_branch)
+    if outcome.plan is None or outcome.image is None or default not in await runs.refs_of(pool, attempt.run.id):
+        return
+    await profiles.keep_inferred(pool, repository.full_name, outcome.plan, outcome.image.key)

@@ -1,0 +1,1 @@
+"""Where jobs run: the `Runner` interface, and its backends."""

@@ -1,0 +1,178 @@
+"""How a job ended, as a conclusion and a sentence. Pure: a table of what was seen.
+
+What we did to the job (cancel, a limit) counts first, then the engine's word (out of memory), then the exit
+code of the entrypoint (`runner_image/CONTRACT.md`). A job that says that it passed must have reported every
+step as passed: anything else is an error, never a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from draftsman.domain.outcome import StepResult
+from draftsman.domain.plan import Step, Tier
+from draftsman.domain.run import Conclusion
+from orchestrator.runners.interface import JobResult, JobSpec, Limits, Report
+
+_FAILED_TIER = {10: Tier.SETUP, 11: Tier.FAST, 12: Tier.FULL}
+_STOPPED = (143, 137)
+_STEP_LIMIT = 30
+_SILENCE_LIMIT = 31
+_COMMAND_LENGTH = 80
+
+
+class Stop(StrEnum):
+    """Why we ended a job."""
+
+    CANCELLED = "cancelled"
+    TOTAL_TIME = "total time"
+    STEP_TIME = "step time"
+    SILENCE = "silence"
+    LOG_SIZE = "log size"
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """The end of a job. `title` is one line, `detail` says what to do and may be empty.
+
+    `exit_code` is that of the contract: 30 and 31 where a step's limit ended the job.
+    """
+
+    conclusion: Conclusion
+    title: str
+    exit_code: int | None
+    steps: tuple[StepResult, ...]
+    detail: str = ""
+    timed_out_step: str | None = None
+    out_of_memory: bool = False
+
+
+def cancelled_before_start() -> JobEnd:
+    """Return the end of a job that was cancelled before there was one."""
+    return JobEnd(Conclusion.CANCELLED, "cancelled", None, ())
+
+
+def judge(
+    spec: JobSpec, result: JobResult, seen: Iterable[StepResult], stop: Stop | None, running: Step | None
+) -> JobEnd:
+    """Return the end of a job.
+
+    `seen` are the steps whose end was in the output; `running` is the step that had started and not ended.
+    """
+    steps = merge_steps(spec.steps, seen, result.report)
+    if stop is not None and result.exit_code in _STOPPED:
+        return _stopped(spec.limits, result, steps, stop, running)
+    if result.out_of_memory and result.exit_code != 0:
+        return _out_of_memory(spec.limits, result, steps, running)
+    if result.exit_code == 0:
+        return _passed(spec, result, steps)
+    if result.exit_code in _FAILED_TIER:
+        title = _failed(_FAILED_TIER[result.exit_code], steps)
+        return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps)
+    title, detail = _our_fault(result)
+    return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
+
+
+def merge_steps(planned: Iterable[Step], seen: Iterable[StepResult], report: Report | None) -> tuple[StepResult, ...]:
+    """Return the results of the planned steps in order: what the output showed, else what the report says."""
+    shown = {result.id: result for result in seen}
+    reported = {step.id: step for step in report.steps} if report else {}
+    results = []
+    for step in planned:
+        if step.id in shown:
+            results.append(shown[step.id])
+        elif step.id in reported:
+            told = reported[step.id]
+            results.append(StepResult(step.id, step.tier, step.command, told.exit_code, told.seconds))
+    return tuple(results)
+
+
+def _passed(spec: JobSpec, result: JobResult, steps: tuple[StepResult, ...]) -> JobEnd:
+    whole = result.report is not None and result.report.exit_code == 0 and len(steps) == len(spec.steps)
+    if whole and all(step.exit_code == 0 for step in steps):
+        return JobEnd(Conclusion.SUCCESS, "all checks passed", 0, steps)
+    return JobEnd(
+        Conclusion.ERROR,
+        "the job ended as if it had passed, but its result is missing or says otherwise",
+        0,
+        steps,
+        "Something in the checks ended the job's own shell or changed its result. Run it again; if it ends the "
+        "same way, look for a command that kills processes which it did not start.",
+    )
+
+
+def _failed(tier: Tier, steps: tuple[StepResult, ...]) -> str:
+    failed = [step for step in steps if step.tier is tier and step.exit_code != 0]
+    if not failed:
+        return f"{tier} failed"
+    more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return f"{tier} failed: {_quoted(failed[0].command)} exited {failed[0].exit_code}{more}"
+
+
+def _stopped(
+    limits: Limits, result: JobResult, steps: tuple[StepResult, ...], stop: Stop, running: Step | None
+) -> JobEnd:
+    if stop is Stop.CANCELLED:
+        return JobEnd(Conclusion.CANCELLED, "cancelled", result.exit_code, steps)
+    what = _quoted(running.command) if running else "the job"
+    step = running.id if running else None
+    if stop is Stop.LOG_SIZE:
+        title = f"{what} wrote more than {limits.log_bytes // 2**20} MiB of output"
+        detail = "Make it say less, or raise DRAFTSMAN_JOB_LOG_MB."
+        return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps, detail)
+    code = result.exit_code
+    if stop is Stop.STEP_TIME:
+        title, setting, code = f"{what} ran longer than {_time(limits.step_seconds)}", "STEP_TIMEOUT", _STEP_LIMIT
+    elif stop is Stop.SILENCE:
+        title = f"{what} wrote nothing for {_time(limits.silent_seconds)}"
+        setting, code = "NO_OUTPUT_TIMEOUT", _SILENCE_LIMIT
+    else:
+        title = f"the job ran longer than {_time(limits.total_seconds)}" + (
+            f", and was stopped in {what}" if running else ""
+        )
+        setting = "JOB_TIMEOUT"
+    detail = f"The limit is DRAFTSMAN_{setting}_SECONDS."
+    return JobEnd(Conclusion.TIMED_OUT, f"timed out: {title}", code, steps, detail, timed_out_step=step)
+
+
+def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, ...], running: Step | None) -> JobEnd:
+    failed = next((step.command for step in reversed(steps) if step.exit_code != 0), None)
+    command = running.command if running else failed
+    what = _quoted(command) if command else "the job"
+    return JobEnd(
+        Conclusion.FAILURE,
+        f"out of memory: {what} needed more than {limits.memory_bytes // 2**20} MiB",
+        result.exit_code,
+        steps,
+        "The kernel killed a process of the job at its memory limit. Use less (fewer parallel workers, say), or "
+        "raise DRAFTSMAN_JOB_MEMORY_MB.",
+        out_of_memory=True,
+    )
+
+
+def _our_fault(result: JobResult) -> tuple[str, str]:
+    if result.fault:
+        return f"the engine could not run the job: {result.fault}", "Run it again once the engine is well."
+    if result.exit_code == 20:
+        return "the commit could not be checked out in the job", "The log's checkout section has git's words."
+    if result.exit_code == 21:
+        return "the image or the job's environment does not keep the contract", "The log says what is missing."
+    if result.exit_code in _STOPPED:
+        return "the job was killed from outside", "Somebody, or the engine's restart, ended it. Run it again."
+    return (
+        f"the job ended with exit code {result.exit_code}, which its contract does not have",
+        "Something in the checks ended the job's own shell. Run it again; if it ends the same way, look for a "
+        "command that kills processes which it did not start.",
+    )
+
+
+def _quoted(command: str) -> str:
+    first, _, rest = command.strip().partition("\n")
+    short = first if len(first) <= _COMMAND_LENGTH else first[: _COMMAND_LENGTH - 1]
+    return f"`{short}{'…' if rest or short != first else ''}`"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:g} min" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:g} s"

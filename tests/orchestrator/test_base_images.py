@@ -1,0 +1,50 @@
+"""Which images a Dockerfile starts from."""
+
+from __future__ import annotations
+
+import pytest
+
+from draftsman.domain.errors import BuildError, HostError
+from orchestrator.base_images import base_images, pull_failure
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "expected"),
+    [
+        ("FROM python:3.13-slim\n", ("python:3.13-slim",)),
+        ("# a comment\nfrom --platform=linux/amd64 node:22 AS build\nFROM build\n", ("node:22",)),
+        ("ARG V=3.13\nARG B=python\nFROM ${B}:${V}-slim\n", ("python:3.13-slim",)),
+        ("ARG V\nFROM python:${V:-3.12}\n", ("python:3.12",)),
+        ("ARG V\nFROM python:$V\n", ()),
+        ("ARG SET=1\nFROM python:$SET\n", ("python:2",)),
+        ("FROM scratch\nCOPY --from=node:22-slim /usr /usr\n", ("node:22-slim",)),
+        ("FROM a AS one\nFROM b\nCOPY --chown=1 --from=one /x /x\nCOPY --from=0 /y /y\n", ("a", "b")),
+        ("FROM a\nRUN <<EOF\nFROM b\nEOF\n", ("a",)),
+        ("FROM a\nRUN x \\\n  # no\n\n  FROM b\n", ("a",)),
+        ("# escape=`\nFROM a\nRUN x `\n FROM b\n", ("a",)),
+        ("\ufeffFROM a:1@sha256:" + "0" * 64, ("a:1@sha256:" + "0" * 64,)),
+        ("FROM registry.example.com:5000/a/b:c\r\n", ("registry.example.com:5000/a/b:c",)),
+        ("FROM ../../etc?x=1\n", ()),
+        ("FROM\n", ()),
+        ("", ()),
+    ],
+)
+def test_base_images(dockerfile: str, expected: tuple[str, ...]) -> None:
+    assert base_images(dockerfile, {"SET": "2"}) == expected
+
+
+def test_stages_after_the_target_are_left_out() -> None:
+    dockerfile = "FROM a AS dev\nFROM b AS prod\n"
+    assert base_images(dockerfile, {}, "dev") == ("a",)
+
+
+def test_an_image_that_does_not_exist_is_the_authors_error() -> None:
+    error = pull_failure("python:9", "manifest for python:9 not found: manifest unknown")
+    assert isinstance(error, BuildError)
+    assert "python:9" in str(error)
+
+
+def test_a_registry_that_is_away_is_not() -> None:
+    error = pull_failure("python:3", "Get https://registry/v2/: dial tcp: lookup registry: no such host")
+    assert isinstance(error, HostError)
+    assert str(error).startswith("The base image python:3 could not be pulled: Get https")

@@ -1,0 +1,51 @@
+"""Cache volumes and mounts."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from orchestrator.caches import CacheMount, cache_mounts, ensure_volumes
+from orchestrator.engine import Engine
+
+
+@pytest.mark.parametrize(
+    ("manager", "volume", "path"),
+    [
+        ("bun", "draftsman_bun_cache", "/.bun/install/cache"),
+        ("npm", "draftsman_npm_cache", "/.npm"),
+        ("yarn", "draftsman_npm_cache", "/.npm"),
+        ("bundler", "draftsman_bundler_cache", "/usr/local/bundle/cache"),
+        ("uv", "draftsman_uv_cache", "/.cache/uv"),
+        ("pip", "draftsman_pip_cache", "/.cache/pip"),
+    ],
+)
+def test_volumes_and_paths_are_the_plans(manager: str, volume: str, path: str) -> None:
+    (mount,) = cache_mounts([manager])
+    assert (mount.volume, mount.path) == (volume, path)
+
+
+def test_each_volume_once_and_unknown_managers_without() -> None:
+    mounts = cache_mounts(["npm", "yarn", "uv", "npm", "make"])
+    assert [mount.manager for mount in mounts] == ["npm", "uv"]
+
+
+def test_every_variable_points_into_the_mount() -> None:
+    for mount in cache_mounts(["bun", "npm", "uv", "pip", "pnpm", "poetry", "pdm", "pipenv", "go"]):
+        paths = [value for value in mount.env.values() if value.startswith("/")]
+        assert paths
+        assert all(path.startswith(mount.path) for path in paths)
+
+
+@pytest.mark.engine
+async def test_volumes_are_made_with_their_labels_and_kept(engine: Engine) -> None:
+    name = f"draftsman-tests-{uuid.uuid4().hex}"
+    mount = CacheMount("uv", name, "/x")
+    try:
+        await ensure_volumes(engine, [mount])
+        await ensure_volumes(engine, [mount])
+        volume = await engine.call("GET", f"volumes/{name}")
+        assert volume["Labels"] == {"draftsman.managed": "1", "draftsman.cache": "uv"}
+    finally:
+        await engine.call("DELETE", f"volumes/{name}")

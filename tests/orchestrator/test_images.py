@@ -1,0 +1,187 @@
+"""The image of a plan: built once, reused, and what is in its runner layer."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import tarfile
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from draftsman.domain.errors import BuildError
+from draftsman.domain.outcome import ImageUsed
+from draftsman.domain.plan import Plan
+from orchestrator.engine import Engine
+from orchestrator.images import BuildSettings, ensure, pack, read_runner_layer
+from tests.orchestrator.engine_fixtures import WITH_GIT, WITH_USER
+from tests.orchestrator.sandbox_parts import make_plan, no_lock
+
+REPO = "draftsman-tests/images"
+
+
+class Ensure:
+    """Calls `ensure` for one test, and removes what it built."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.log = b""
+        self.built = 0
+
+    async def __call__(self, plan: Plan, **changes: Any) -> ImageUsed:
+        async def output(text: bytes) -> None:
+            self.log += text
+
+        async def building() -> None:
+            self.built += 1
+
+        values = {
+            "repo": REPO,
+            "settings": BuildSettings(timeout_seconds=300),
+            "context": None,
+            "context_digest": "",
+            "lock": no_lock,
+            **changes,
+        }
+        return await ensure(self.engine, plan=plan, entered_building=building, output=output, **values)
+
+
+@pytest.fixture
+async def ensured(engine: Engine) -> AsyncIterator[Ensure]:
+    """The function under test."""
+    made = Ensure(engine)
+    yield made
+    filters = json.dumps({"label": [f"draftsman.repo={REPO}"]})
+    for image in await engine.call("GET", "images/json", params={"filters": filters, "all": "0"}):
+        for tag in image["RepoTags"] or ():
+            await engine.call("DELETE", f"images/{tag}", params={"force": "1"})
+
+
+def _unique(dockerfile: str = WITH_GIT) -> str:
+    return f"{dockerfile}ENV UNIQUE={uuid.uuid4().hex}\n"
+
+
+async def _run(tag: str, *command: str) -> str:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["docker", "run", "--rm", "--network=none", tag, *command],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.engine
+async def test_built_once_then_reused(ensured: Ensure, engine: Engine) -> None:
+    plan = make_plan(_unique())
+    first = await ensured(plan)
+    again = await ensured(plan)
+    assert (first.cached, again.cached, ensured.built) == (False, True, 1)
+    assert (first.tag, first.key) == (again.tag, again.key)
+    assert first.tag == f"draftsman-runner/{REPO}:{first.key[:12]}"
+    assert first.build_seconds > 0
+    assert again.build_seconds == 0
+    labels = (await engine.call("GET", f"images/{first.tag}/json"))["Config"]["Labels"]
+    assert (labels["draftsman.managed"], labels["draftsman.key"], labels["draftsman.repo"]) == ("1", first.key, REPO)
+    assert labels["draftsman.built-at"]
+
+
+@pytest.mark.engine
+async def test_ten_attempts_build_once(ensured: Ensure) -> None:
+    one = asyncio.Lock()
+
+    @asynccontextmanager
+    async def lock(_key: str) -> AsyncIterator[None]:
+        async with one:
+            yield
+
+    plan = make_plan(_unique())
+    used = await asyncio.gather(*(ensured(plan, lock=lock) for _ in range(10)))
+    assert sorted(image.cached for image in used) == [False] + [True] * 9
+
+
+@pytest.mark.engine
+async def test_the_layer_has_git_and_the_entrypoint_and_keeps_the_user(ensured: Ensure) -> None:
+    used = await ensured(make_plan(_unique(WITH_USER)))
+    script = "id -un; git config --system safe.directory; stat -c '%U %n' /workspace /draftsman/job /draftsman/result; "
+    out = await _run(used.tag, "sh", "-c", script + "test -x /draftsman/entrypoint && cat /draftsman/entrypoint")
+    assert out.startswith("app\n*\napp /workspace\napp /draftsman/job\napp /draftsman/result\n")
+    assert out.endswith(read_runner_layer().entrypoint.decode())
+
+
+@pytest.mark.engine
+async def test_git_is_installed_where_it_is_missing(ensured: Ensure) -> None:
+    used = await ensured(make_plan("FROM python:3.13-slim\n"))
+    assert (await _run(used.tag, "git", "--version")).startswith("git version")
+
+
+@pytest.mark.engine
+async def test_the_hosts_certificates_come_on_top_of_the_images(ensured: Ensure) -> None:
+    mine = b"-----BEGIN CERTIFICATE-----\nof the host\n-----END CERTIFICATE-----\n"
+    used = await ensured(make_plan(_unique()), settings=BuildSettings(ca_bundle=mine))
+    out = await _run(used.tag, "cat", "/draftsman/ca.crt")
+    assert out.endswith(mine.decode())
+    assert out.count("BEGIN CERTIFICATE") > 10
+
+
+@pytest.mark.engine
+async def test_a_dockerfile_of_the_repository_sees_its_tree(ensured: Ensure) -> None:
+    text = _unique() + "COPY folder/file /copied\n"
+    files = {"docker/Dockerfile.dev": text.encode(), "folder/file": b"of the tree"}
+
+    async def context() -> AsyncIterator[bytes]:
+        whole = pack(files)
+        for at in range(0, len(whole), 1000):
+            yield whole[at : at + 1000]
+
+    plan = make_plan(text, path="docker/Dockerfile.dev")
+    used = await ensured(plan, context=context, context_digest="1")
+    assert await _run(used.tag, "cat", "/copied") == "of the tree"
+    other = await ensured(plan, context=context, context_digest="2")
+    assert other.tag != used.tag
+
+
+@pytest.mark.engine
+async def test_an_image_that_cannot_carry_the_layer_says_why(ensured: Ensure) -> None:
+    with pytest.raises(BuildError, match="Use a base image that has git") as caught:
+        await ensured(make_plan("FROM busybox\n"))
+    assert "no git, and no apt-get, apk, dnf or microdnf" in caught.value.detail
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "make", [lambda name: f"FROM {name}\n", lambda name: f"FROM busybox\nCOPY --from={name} / /\n"]
+)
+async def test_a_base_image_that_cannot_be_had_is_told_apart(ensured: Ensure, make: Callable[[str], str]) -> None:
+    with pytest.raises(Exception, match=r"base image 127\.0\.0\.1:9/absent:1 could not be pulled") as caught:
+        await ensured(make_plan(make("127.0.0.1:9/absent:1")))
+    assert type(caught.value).__name__ == "HostError"
+
+
+@pytest.mark.parametrize("user", ["app\nRUN evil", "-x", "a b", "$(x)"])
+def test_a_user_that_could_be_an_instruction_is_refused(user: str) -> None:
+    with pytest.raises(BuildError, match="USER"):
+        read_runner_layer().render("base", user=user, has_ca=False)
+
+
+def test_the_layer_renders_for_root_and_for_a_user() -> None:
+    layer = read_runner_layer()
+    root, app = layer.render("b", user="", has_ca=False), layer.render("b", user="1000:1000", has_ca=True)
+    assert "chown 0:0 /workspace" in root
+    assert "\nUSER 0\n" in root
+    assert "draftsman-ca.crt" not in root
+    assert app.endswith("chown 1000:1000 /workspace /draftsman/job /draftsman/result /draftsman/home\nUSER 1000:1000\n")
+    assert "COPY entrypoint draftsman-ca.crt /draftsman/\n" in app
+
+
+def test_the_same_files_pack_to_the_same_bytes() -> None:
+    packed = pack({"a": b"1", "b/c": b""})
+    assert packed == pack({"a": b"1", "b/c": b""})
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        assert archive.getnames() == ["a", "b/c"]
