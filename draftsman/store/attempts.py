@@ -14,11 +14,13 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from draftsman.domain.errors import LeaseLostError
-from draftsman.domain.outcome import ImageUsed, Outcome
+from draftsman.domain.outcome import PHASES, ImageUsed, Outcome
 from draftsman.domain.plan import Plan
 from draftsman.domain.run import ACTIVE_STATES, Attempt, Conclusion, Run, RunState, Trust
-from draftsman.store.database import Database, clean
+from draftsman.store.database import Database, Pool, clean
 from draftsman.store.runs import repository_of
+
+_CLAIMING = 0x636C61696D  # "claim": the advisory lock of claims
 
 _PLAN = TypeAdapter(Plan)
 _IMAGE = TypeAdapter(ImageUsed)
@@ -77,16 +79,25 @@ async def recent(db: Database, *, limit: int = 20, repo: str | None = None) -> l
     return [_attempt(row) for row in rows]
 
 
-async def claim(db: Database, *, owner: str, lease_seconds: float, per_repository: int) -> Attempt | None:
+async def claim(pool: Pool[Any], *, owner: str, lease_seconds: float, per_repository: int) -> Attempt | None:
     """Take the next queued attempt, with a lease, or return None where there is none that may start now."""
-    attempt_id = await db.fetchval(
+    async with pool.acquire() as connection, connection.transaction():
+        # One claim at a time, and its snapshot taken after the lock: two at once would each count without the other.
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIMING)
+        attempt_id = await _claim_next(connection, owner, lease_seconds, per_repository)
+    return None if attempt_id is None else await get(pool, attempt_id)
+
+
+async def _claim_next(db: Database, owner: str, lease_seconds: float, per_repository: int) -> UUID | None:
+    # NO KEY: a row that refers to the attempt and is being written (a check run, say) must not hide it.
+    claimed: UUID | None = await db.fetchval(
         """
         WITH next AS (
             SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id
             WHERE a.state = 'queued' AND a.trust = 'trusted' AND $3 > (
                 SELECT count(*) FROM attempts b JOIN runs s ON s.id = b.run_id
                 WHERE s.repository_id = r.repository_id AND b.state IN ('preparing', 'building', 'running'))
-            ORDER BY a.priority DESC, a.created_at LIMIT 1 FOR UPDATE OF a SKIP LOCKED
+            ORDER BY a.priority DESC, a.created_at LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
         ), claimed AS (
             UPDATE attempts a SET state = 'preparing', epoch = epoch + 1, lease_owner = $1,
                 lease_expires = now() + $2, started_at = coalesce(started_at, now()), version = version + 1
@@ -101,7 +112,7 @@ async def claim(db: Database, *, owner: str, lease_seconds: float, per_repositor
         timedelta(seconds=lease_seconds),
         per_repository,
     )
-    return None if attempt_id is None else await get(db, attempt_id)
+    return claimed
 
 
 async def renew(db: Database, attempt: Attempt, *, lease_seconds: float) -> None:
@@ -189,13 +200,34 @@ async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str
     _demand(ended, attempt)
 
 
+async def give_back(db: Database, attempt: Attempt, *, owner: str) -> None:
+    """Queue the attempt again: its worker stops. Raises LeaseLostError."""
+    given = await db.fetchval(
+        """
+        WITH given AS (
+            UPDATE attempts SET state = 'queued', lease_owner = NULL, lease_expires = NULL, version = version + 1
+            WHERE id = $1 AND epoch = $2 AND state = ANY($3) RETURNING id, run_id
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'worker ' || $4, 'attempt.given_back', run_id, id, '{}' FROM given
+        )
+        SELECT id FROM given
+        """,
+        attempt.id,
+        attempt.epoch,
+        list(ACTIVE_STATES),
+        owner,
+    )
+    _demand(given, attempt)
+
+
 async def give_back_lost(db: Database, *, max_claims: int) -> list[UUID]:
     """Queue again every attempt whose lease ran out, or end it as `error` after `max_claims`. Returns their ids."""
     rows = await db.fetch(
         """
         WITH lost AS (
             SELECT id, lease_owner FROM attempts
-            WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR UPDATE SKIP LOCKED
+            WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR NO KEY UPDATE SKIP LOCKED
         ), ended AS (
             UPDATE attempts a SET
                 state = CASE WHEN epoch < $1 THEN 'queued' ELSE 'finished' END,
@@ -236,9 +268,9 @@ async def image_of(db: Database, attempt_id: UUID) -> ImageUsed | None:
 
 
 async def timings_of(db: Database, attempt_id: UUID) -> dict[str, float]:
-    """Return the seconds of each phase, by name; empty while the attempt goes on."""
+    """Return the seconds of each phase, in the order of the phases; empty while the attempt goes on."""
     kept: dict[str, float] = await db.fetchval("SELECT timings FROM attempts WHERE id = $1", attempt_id)
-    return kept
+    return {phase: kept[phase] for phase in PHASES if phase in kept}
 
 
 async def find(db: Database, prefix: str) -> Sequence[UUID]:

@@ -51,8 +51,9 @@ async def behind(db: Database, *, paused: Sequence[int] = (), limit: int = 100) 
         """
         SELECT a.id AS attempt_id, a.run_id, p.installation_id, a.state = 'finished' AS finished,
                EXISTS (SELECT FROM attempts b WHERE b.run_id = a.run_id AND b.number > a.number) AS newer
-        FROM attempts a JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repository_id
-        WHERE a.reported_version < a.version AND p.installation_id <> ALL($1::bigint[])
+        FROM unreported u JOIN attempts a ON a.id = u.attempt_id
+        JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repository_id
+        WHERE p.installation_id <> ALL($1::bigint[])
           AND (SELECT count(*) FROM check_runs c WHERE c.attempt_id = a.id
                AND (c.reported_version >= a.version OR c.retry_at > now())) < 2
         ORDER BY a.created_at, a.number LIMIT $2
@@ -103,12 +104,12 @@ async def told(db: Database, reported: Reported, *, version: int, digest: str | 
 
 
 async def settle(db: Database, attempt_id: UUID) -> None:
-    """Note on the attempt what both of its check runs show."""
+    """Note that the attempt is not behind any more, if both of its check runs show its newest version."""
     await db.execute(
         """
-        UPDATE attempts SET reported_version = shown.version FROM (
+        DELETE FROM unreported u USING (
             SELECT min(reported_version) AS version FROM check_runs WHERE attempt_id = $1 HAVING count(*) = 2
-        ) shown WHERE id = $1 AND attempts.reported_version < shown.version
+        ) shown WHERE u.attempt_id = $1 AND u.version <= shown.version
         """,
         attempt_id,
     )

@@ -37,8 +37,15 @@ async def append(db: Database, attempt: Attempt, section: str, content: bytes) -
 
 
 async def clear(db: Database, attempt: Attempt) -> None:
-    """Remove what an earlier claim of the attempt wrote: it starts again from the beginning."""
-    await db.execute("DELETE FROM log_chunks WHERE attempt_id = $1", attempt.id)
+    """Remove what an earlier claim of the attempt wrote: it starts again from the beginning.
+
+    A worker that lost its lease removes nothing.
+    """
+    await db.execute(
+        "DELETE FROM log_chunks WHERE attempt_id = $1 AND EXISTS (SELECT FROM attempts WHERE id = $1 AND epoch = $2)",
+        attempt.id,
+        attempt.epoch,
+    )
 
 
 async def read(db: Database, attempt_id: UUID, *, after: int = 0) -> AsyncIterator[LogChunk]:
@@ -60,14 +67,14 @@ async def read(db: Database, attempt_id: UUID, *, after: int = 0) -> AsyncIterat
 async def tail(db: Database, attempt_id: UUID, *, limit: int, sections: frozenset[str] | None = None) -> bytes:
     """Return the last bytes of the log, at most `limit`, of the named sections or of all."""
     rows = await db.fetch(
-        "SELECT content FROM log_chunks WHERE attempt_id = $1 AND ($2::text[] IS NULL OR section = ANY($2)) "
-        "ORDER BY position DESC LIMIT 50",
+        """
+        SELECT content FROM (
+            SELECT position, content, sum(size) OVER (ORDER BY position DESC) - size AS behind
+            FROM log_chunks WHERE attempt_id = $1 AND ($2::text[] IS NULL OR section = ANY($2))
+        ) chunks WHERE behind < $3 ORDER BY position
+        """,
         attempt_id,
         None if sections is None else sorted(sections),
+        limit,
     )
-    kept = b""
-    for row in rows:
-        kept = zlib.decompress(row["content"]) + kept
-        if len(kept) >= limit:
-            break
-    return kept[-limit:]
+    return b"".join(zlib.decompress(row["content"]) for row in rows)[-limit:]

@@ -12,6 +12,7 @@ from draftsman.domain.plan import Step, Tier
 from draftsman.domain.run import Attempt
 from draftsman.store.database import Database, clean
 
+_HELD = "(SELECT 1 FROM attempts WHERE id = $1 AND epoch = $2)"
 _CURRENT = "(SELECT 1 FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished')"
 
 
@@ -28,12 +29,12 @@ class StepRecord:
 
 
 async def replace(db: Database, attempt: Attempt, steps: Sequence[Step]) -> None:
-    """Write the plan's steps, all pending; those of an earlier claim are gone."""
-    await db.execute("DELETE FROM steps WHERE attempt_id = $1", attempt.id)
+    """Write the plan's steps, all pending; those of an earlier claim are gone. A lost lease changes nothing."""
+    await db.execute(f"DELETE FROM steps WHERE attempt_id = $1 AND EXISTS {_HELD}", attempt.id, attempt.epoch)  # noqa: S608
     await db.executemany(
-        "INSERT INTO steps (attempt_id, position, id, tier, command) VALUES ($1, $2, $3, $4, $5)",
+        f"INSERT INTO steps (attempt_id, position, id, tier, command) SELECT $1, $3, $4, $5, $6 WHERE EXISTS {_HELD}",
         [
-            (attempt.id, position, step.id, step.tier, clean(step.command))
+            (attempt.id, attempt.epoch, position, step.id, step.tier, clean(step.command))
             for position, step in enumerate(steps, start=1)
         ],
     )
@@ -81,14 +82,15 @@ async def of_attempt(db: Database, attempt_id: UUID) -> list[StepRecord]:
 
 
 async def keep_findings(db: Database, attempt: Attempt, findings: Sequence[Finding]) -> None:
-    """Write the findings, in the order in which they are to be shown."""
-    await db.execute("DELETE FROM findings WHERE attempt_id = $1", attempt.id)
+    """Write the findings, in the order in which they are to be shown. A lost lease changes nothing."""
+    await db.execute(f"DELETE FROM findings WHERE attempt_id = $1 AND EXISTS {_HELD}", attempt.id, attempt.epoch)  # noqa: S608
     await db.executemany(
         "INSERT INTO findings (attempt_id, position, tier, path, line, end_line, column_, level, title, message, tool) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        f"SELECT $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE EXISTS {_HELD}",
         [
             (
                 attempt.id,
+                attempt.epoch,
                 position,
                 found.tier,
                 clean(found.path),

@@ -62,7 +62,7 @@ CREATE TABLE run_refs (
 
 -- An attempt: one execution of a run, with the lease of the worker that executes it.
 -- `epoch` grows with each claim, so that a worker that lost its lease can change nothing any more.
--- `version` grows with each change that a check run may show; `reported_version` is what both check runs show.
+-- `version` grows with each change that a check run may show.
 CREATE TABLE attempts (
     id            UUID PRIMARY KEY DEFAULT gen_random_uuid(),
     run_id        UUID NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -78,7 +78,6 @@ CREATE TABLE attempts (
     lease_owner   TEXT,
     lease_expires TIMESTAMPTZ,
     version       BIGINT NOT NULL DEFAULT 1,
-    reported_version BIGINT NOT NULL DEFAULT 0,
     plan          JSONB,
     image         JSONB,
     timings       JSONB NOT NULL DEFAULT '{}',
@@ -92,7 +91,21 @@ CREATE TABLE attempts (
 CREATE UNIQUE INDEX attempts_one_unfinished ON attempts (run_id) WHERE state <> 'finished';
 CREATE INDEX attempts_queued ON attempts (priority DESC, created_at) WHERE state = 'queued';
 CREATE INDEX attempts_active ON attempts (lease_expires) WHERE state IN ('preparing', 'building', 'running');
-CREATE INDEX attempts_behind ON attempts (created_at) WHERE reported_version < version;
+
+-- Attempts whose newest version GitHub does not show yet. A table of its own: a reporter that locked rows of
+-- `attempts` would make a claim pass over them.
+CREATE TABLE unreported (
+    attempt_id UUID PRIMARY KEY REFERENCES attempts (id) ON DELETE CASCADE,
+    version    BIGINT NOT NULL
+);
+CREATE FUNCTION note_unreported() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO unreported (attempt_id, version) VALUES (NEW.id, NEW.version)
+    ON CONFLICT (attempt_id) DO UPDATE SET version = excluded.version;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER attempts_unreported AFTER INSERT OR UPDATE OF version ON attempts
+    FOR EACH ROW EXECUTE FUNCTION note_unreported();
 
 -- A hint for whoever watches (reporter, pages): the poll is the guarantee.
 CREATE FUNCTION notify_attempt() RETURNS trigger LANGUAGE plpgsql AS $$

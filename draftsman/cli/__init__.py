@@ -1,0 +1,1 @@
+"""The command line: `draftsman ...`, one module per command. It alone joins bot and orchestrator."""

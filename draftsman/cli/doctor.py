@@ -1,0 +1,129 @@
+"""`draftsman doctor`: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from rich.markup import escape
+
+from draftsman import __version__, queue
+from draftsman.cli import services, terminal
+from draftsman.cli.home import prepare_home
+from draftsman.domain.errors import DraftsmanError, HostError
+from draftsman.settings import Settings
+from draftsman.store import database
+from draftsman.store.migrate import pending
+from orchestrator import engine as docker
+
+_LOW_DISK_BYTES = 5 * 2**30
+_CLOCK_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing that was looked at. `found` says what is there, or what to do."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+async def doctor(settings: Settings, *, only: Sequence[str], as_json: bool) -> int:
+    """Print what works and what does not, of the LOOKS named in `only`. Returns 0 where all is well, else 3."""
+    results = await asyncio.gather(*(_examine(name, LOOKS[name], settings) for name in only))
+    if as_json:
+        print(json.dumps({"version": __version__, "checks": [asdict(result) for result in results]}, indent=2))
+    else:
+        shown = terminal.console()
+        for result in results:
+            shown.print(f"{'[green]✔[/]' if result.ok else '[red]✘[/]'} {result.name}: {escape(result.found)}")
+    return 0 if all(result.ok for result in results) else 3
+
+
+async def _examine(name: str, look: Callable[[Settings], Awaitable[str]], settings: Settings) -> Examined:
+    try:
+        return Examined(name, True, await look(settings))
+    except DraftsmanError as error:
+        return Examined(name, False, str(error))
+
+
+async def _database(settings: Settings) -> str:
+    pool = await database.connect(services.found(settings).database_url, size=1, wait_seconds=2)
+    try:
+        if missing := await pending(pool):
+            raise HostError(f"{len(missing)} migrations are missing: run `draftsman migrate`.")
+        return str(await pool.fetchval("SELECT 'Postgres ' || current_setting('server_version')"))
+    finally:
+        pool.terminate()
+
+
+async def _queue(settings: Settings) -> str:
+    redis = await queue.connect(services.found(settings).redis_url, wait_seconds=2)
+    try:
+        return "Redis answers" if await queue.answers(redis) else "Redis does not answer"
+    finally:
+        await redis.aclose()
+
+
+async def _engine(settings: Settings) -> str:
+    engine = await docker.connect(settings.docker_host)
+    try:
+        facts = engine.facts
+        builder = "BuildKit" if facts.buildkit else "the classic builder"
+        return f"Docker {facts.version} on {facts.os}/{facts.architecture}, builds with {builder}"
+    finally:
+        await engine.close()
+
+
+async def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(prepare_home(settings)).free
+    if free < _LOW_DISK_BYTES:
+        raise HostError(f"Only {free / 2**30:.1f} GiB are free in {settings.home}: make room for images and logs.")
+    return f"{free / 2**30:.0f} GiB free in {settings.home}"
+
+
+async def _github(settings: Settings) -> str:
+    timeout = aiohttp.ClientTimeout(total=5)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.get(settings.github_api_url, allow_redirects=False) as response,
+        ):
+            date = response.headers.get("Date")
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise HostError(f"{settings.github_api_url} cannot be reached: {error or type(error).__name__}") from error
+    skew = abs(parsedate_to_datetime(date).timestamp() - time.time()) if date else 0.0
+    if skew > _CLOCK_SECONDS:
+        raise HostError(f"This machine's clock is {skew:.0f} s off GitHub's: set it (App tokens are refused at 60 s).")
+    return f"{settings.github_api_url} answers, the clocks agree"
+
+
+async def _private_key(settings: Settings) -> str:
+    settings.read_private_key()
+    if settings.github_app_id is None:
+        raise HostError("GITHUB_APP_ID is not set.")
+    return f"is there, for App {settings.github_app_id}"
+
+
+async def _webhook_secret(settings: Settings) -> str:
+    if settings.github_webhook_secret is None:
+        raise HostError("GITHUB_WEBHOOK_SECRET is not set: no delivery can be verified.")
+    return "is set"
+
+
+LOOKS: dict[str, Callable[[Settings], Awaitable[str]]] = {
+    "database": _database,
+    "queue": _queue,
+    "engine": _engine,
+    "disk": _disk,
+    "github": _github,
+    "private-key": _private_key,
+    "webhook-secret": _webhook_secret,
+}

@@ -1,0 +1,51 @@
+"""`draftsman plan`: what would run, and why. Builds and runs nothing."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+from draftsman import resources
+from draftsman.cli import target, terminal
+from draftsman.cli.home import prepare_home
+from draftsman.domain.plan import ProfileOverrides
+from draftsman.settings import Settings
+from orchestrator.images import BuildSettings, name_image, read_runner_layer
+from orchestrator.planning.explain import explain, lines
+from orchestrator.planning.hints import wanted
+from orchestrator.planning.plan import make_plan
+from orchestrator.source import Mirrors
+
+
+async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool) -> int:
+    """Print the plan of one commit. Returns the exit code of the command."""
+    meant = await target.resolve(where, sha)
+    mirror = Mirrors(prepare_home(settings) / "mirrors").of(meant.identity)
+    holder = str(uuid4())
+    await mirror.fetch(meant.remote, meant.sha, holder)
+    try:
+        tree = await mirror.tree(meant.sha, wanted)
+    finally:
+        await mirror.release(holder)
+    made = make_plan(
+        tree,
+        repo=meant.repo,
+        overrides=ProfileOverrides(),
+        templates=resources.dockerfile_templates(),
+        image_prefix=settings.image_prefix,
+        ca_bundle=settings.ca_bundle is not None,
+    )
+    tag, _ = name_image(
+        read_runner_layer(),
+        repo=meant.repo,
+        plan=made,
+        settings=BuildSettings(ca_bundle=settings.read_ca_bundle()),
+        context_digest="",  # a generated Dockerfile sees nothing of the tree
+    )
+    if as_json:
+        print(json.dumps(explain(made, tag, repo=meant.repo, sha=meant.sha), indent=2))
+    else:
+        shown = terminal.console()
+        for line in lines(made, tag):
+            shown.print(line, markup=False)
+    return 0

@@ -1,0 +1,153 @@
+"""`draftsman runs`: what ran, how it ended, and why it did what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from draftsman.cli import services, terminal
+from draftsman.domain.errors import DraftsmanError
+from draftsman.domain.run import Attempt, RunState
+from draftsman.settings import Settings
+from draftsman.store import attempts, audit, logs, runs, steps
+from draftsman.store.database import Pool
+
+_FOLLOW_SECONDS = 0.5
+
+
+async def list_runs(settings: Settings, *, repo: str | None, limit: int, as_json: bool) -> int:
+    """Print the newest runs."""
+    async with services.opened(services.found(settings).database_url, size=2) as pool:
+        found = await attempts.recent(pool, limit=limit, repo=repo)
+    if as_json:
+        print(json.dumps([_summary(attempt) for attempt in found], indent=2, default=str))
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "run", "repository", "commit", "attempt", "state", "title"):
+        table.add_column(heading, no_wrap=heading != "title")
+    for attempt in found:
+        state = attempt.conclusion or attempt.state
+        table.add_row(
+            terminal.mark(attempt.conclusion),
+            str(attempt.run.id)[:8],
+            escape(attempt.run.repository.full_name),
+            attempt.run.head_sha[:12],
+            str(attempt.number),
+            state,
+            escape(attempt.title or ""),
+        )
+    terminal.console().print(table)
+    return 0
+
+
+async def show_run(settings: Settings, run_id: str, *, as_json: bool) -> int:
+    """Print one run: its attempts, the newest one's steps, findings and evidence, and its history."""
+    async with services.opened(services.found(settings).database_url, size=2) as pool:
+        document = await _document(pool, await _find(pool, run_id))
+    if as_json:
+        print(json.dumps(document, indent=2, default=str))
+    else:
+        _show(terminal.console(), document)
+    return 0
+
+
+async def print_log(settings: Settings, run_id: str, *, follow: bool) -> int:
+    """Print the log of the newest attempt; with `follow`, go on until it has finished."""
+    colours = sys.stdout.isatty()
+    async with services.opened(services.found(settings).database_url, size=2) as pool:
+        attempt_id = (await attempts.of_run(pool, await _find(pool, run_id)))[0].id
+        position = 0
+        section = ""
+        while True:
+            attempt = await attempts.get(pool, attempt_id)
+            async for chunk in logs.read(pool, attempt_id, after=position):
+                position = chunk.position
+                if chunk.section != section:
+                    section = chunk.section
+                    print(f"--- {section}")
+                text = terminal.harmless(chunk.content.decode("utf-8", "replace"), colours=colours)
+                print(text, end="", flush=True)
+            if not follow or attempt is None or attempt.state is RunState.FINISHED:
+                return 0
+            await asyncio.sleep(_FOLLOW_SECONDS)
+
+
+async def _find(pool: Pool[Any], prefix: str) -> UUID:
+    found = await attempts.find(pool, prefix)
+    if not found:
+        raise DraftsmanError(f"There is no run {prefix!r}; `draftsman runs list` shows the newest.")
+    if len(found) > 1:
+        raise DraftsmanError(f"Several runs begin with {prefix!r}: give more of the id.")
+    return found[0]
+
+
+async def _document(pool: Pool[Any], run_id: UUID) -> dict[str, Any]:
+    history = await attempts.of_run(pool, run_id)
+    newest = history[0]
+    plan = await attempts.plan_of(pool, newest.id)
+    image = await attempts.image_of(pool, newest.id)
+    return {
+        **_summary(newest),
+        "detail": newest.detail,
+        "refs": [f"{ref.kind}:{ref.name}" for ref in await runs.refs_of(pool, run_id)],
+        "attempts": [_summary(attempt) for attempt in history],
+        "image": asdict(image) if image else None,
+        "steps": [asdict(step) for step in await steps.of_attempt(pool, newest.id)],
+        "annotations": [asdict(found) for found in await steps.findings_of(pool, newest.id)],
+        "timings": await attempts.timings_of(pool, newest.id),
+        "evidence": [asdict(item) for item in plan.evidence] if plan else [],
+        "history": [asdict(event) for event in await audit.of_run(pool, run_id)],
+    }
+
+
+def _summary(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "run_id": str(attempt.run.id),
+        "attempt_id": str(attempt.id),
+        "repo": attempt.run.repository.full_name,
+        "sha": attempt.run.head_sha,
+        "attempt": attempt.number,
+        "trust": attempt.trust,
+        "state": attempt.state,
+        "conclusion": attempt.conclusion,
+        "title": attempt.title,
+        "created_at": attempt.created_at.isoformat(),
+        "finished_at": attempt.finished_at.isoformat() if attempt.finished_at else None,
+    }
+
+
+def _show(shown: Console, document: dict[str, Any]) -> None:
+    sign = terminal.mark(document["conclusion"])
+    shown.print(f"{sign} [bold]{escape(document['repo'])}[/] at {document['sha']}")
+    shown.print(f"  {document['conclusion'] or document['state']}: {escape(document['title'] or '')}")
+    if document["detail"]:
+        shown.print(escape(terminal.harmless(document["detail"], colours=False)))
+    shown.print(f"  attempt {document['attempt']}, wanted by {escape(', '.join(document['refs']))}")
+    if document["image"]:
+        shown.print(
+            f"  image {escape(document['image']['tag'])} ({'cached' if document['image']['cached'] else 'built'})"
+        )
+    shown.print("\n[bold]steps[/]")
+    for step in document["steps"]:
+        result = step["state"] if step["exit_code"] is None else f"exit {step['exit_code']}, {step['seconds']:.1f} s"
+        shown.print(f"  {step['id']:8} {escape(step['command'])}  [dim]{result}[/]")
+    if document["annotations"]:
+        shown.print("\n[bold]annotations[/]")
+    for found in document["annotations"]:
+        shown.print(f"  {escape(found['path'])}:{found['line']}: {found['level']}: {escape(found['title'])}")
+    shown.print("\n[bold]why[/]")
+    for item in document["evidence"]:
+        place = f"{item['file']}:{item['line']}" if item["line"] else item["file"] or "default"
+        shown.print(f"  {item['decides']}: {escape(item['value'])}  [dim]{escape(place)}: {escape(item['rule'])}[/]")
+    shown.print("\n[bold]history[/]")
+    for event in document["history"]:
+        detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items())
+        shown.print(f"  {event['at']:%Y-%m-%d %H:%M:%S} {event['action']} by {escape(event['actor'])} {escape(detail)}")

@@ -1,0 +1,86 @@
+"""What `plan` and `run` are pointed at: a folder with a git repository, or a URL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from draftsman.domain.errors import SourceError
+from orchestrator.git import GitError, git
+from orchestrator.source import Remote
+
+_FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_OWNER_AND_NAME = re.compile(r"[/:]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One commit of a repository that a person named. `dirty` says that the folder has changes that are not in it."""
+
+    repo: str
+    sha: str
+    remote: Remote
+    identity: str
+    dirty: bool = False
+
+
+async def resolve(where: str, sha: str | None) -> Target:
+    """Return the commit that is meant: `sha`, else HEAD. Raises SourceError with a sentence that says what is wrong."""
+    if re.match(r"https?://", where):
+        return await _resolve_url(where, sha)
+    return await _resolve_folder(Path(where), sha)
+
+
+async def _resolve_url(url: str, sha: str | None) -> Target:
+    if sha is not None and not _FULL_SHA.fullmatch(sha):
+        raise SourceError("With a URL, --sha must be a full commit SHA.")
+    if sha is None:
+        try:
+            listing = (await git("ls-remote", url, "HEAD")).decode()
+        except GitError as error:
+            raise SourceError(f"{url} cannot be read.", error.detail) from error
+        if not listing:
+            raise SourceError(f"{url} has no commits.")
+        sha = listing.split()[0]
+    name = _name_of(url) or "remote/repository"
+    return Target(name, sha, Remote(name, url), url)
+
+
+async def _resolve_folder(folder: Path, sha: str | None) -> Target:
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not a folder.")
+    trusting = {"safe.directory": "*"}
+    try:
+        # The common folder has the objects of every worktree; HEAD is asked of the folder itself.
+        answer = await git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=folder, config=trusting)
+    except GitError as error:
+        raise SourceError(f"{folder} is not in a git repository: `git init` and commit first.") from error
+    git_folder = Path(answer.decode().removesuffix("\n"))
+    try:
+        commit = f"{sha or 'HEAD'}^{{commit}}"
+        found = await git("rev-parse", "--verify", "--end-of-options", commit, cwd=folder, config=trusting)
+    except GitError as error:
+        raise SourceError(f"{folder} has no commit {sha or 'HEAD'}.", error.detail) from error
+    changes = await git("status", "--porcelain", cwd=folder, config=trusting) if sha is None else b""
+    origin = await _origin(folder, trusting)
+    name = (_name_of(origin) if origin else None) or _local_name(folder)
+    return Target(
+        name, found.decode().strip(), Remote(str(folder), str(git_folder)), str(git_folder.resolve()), bool(changes)
+    )
+
+
+async def _origin(folder: Path, config: dict[str, str]) -> str | None:
+    try:
+        return (await git("config", "--get", "remote.origin.url", cwd=folder, config=config)).decode().strip()
+    except GitError:
+        return None  # a repository without a remote is a usual one
+
+
+def _name_of(url: str) -> str | None:
+    found = _OWNER_AND_NAME.search(url)
+    return None if found is None else f"{found[1]}/{found[2]}"
+
+
+def _local_name(folder: Path) -> str:
+    return "local/" + (re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name) or "repository")

@@ -1,0 +1,58 @@
+"""What attempts are executed with, made out of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from draftsman import resources
+from draftsman.cli.home import prepare_home
+from draftsman.settings import Settings
+from orchestrator import engine as docker
+from orchestrator.images import BuildSettings
+from orchestrator.pipeline import Tools
+from orchestrator.runners.docker import DockerRunner
+from orchestrator.runners.interface import Limits
+from orchestrator.source import Mirrors
+
+BuildLock = Callable[[str], AbstractAsyncContextManager[None]]
+_MEGABYTE = 2**20
+
+
+def limits(settings: Settings) -> Limits:
+    """Return the limits of a job."""
+    return Limits(
+        memory_bytes=settings.job_memory_mb * _MEGABYTE,
+        cpus=settings.job_cpus,
+        pids=settings.job_pids,
+        file_bytes=settings.job_file_size_mb * _MEGABYTE,
+        step_seconds=settings.step_timeout_seconds,
+        total_seconds=settings.job_timeout_seconds,
+        silent_seconds=settings.no_output_timeout_seconds,
+        log_bytes=settings.job_log_mb * _MEGABYTE,
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Tools]:
+    """Yield the tools of a worker on the engine that answers. Raises EngineError."""
+    home = prepare_home(settings)
+    engine = await docker.connect(settings.docker_host)
+    try:
+        yield Tools(
+            mirrors=Mirrors(home / "mirrors"),
+            engine=engine,
+            runner=DockerRunner(engine),
+            templates=resources.dockerfile_templates(),
+            build=BuildSettings(
+                ca_bundle=settings.read_ca_bundle(),
+                proxies=settings.proxies,
+                timeout_seconds=settings.build_timeout_seconds,
+            ),
+            build_lock=build_lock,
+            limits=limits(settings),
+            network=settings.job_network,
+            image_prefix=settings.image_prefix,
+        )
+    finally:
+        await engine.close()
