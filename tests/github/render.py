@@ -29,6 +29,12 @@ COLOURS = {
     "notice": 36,
 }
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+INLINE = re.compile(
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])"
+    r"|(?P<ticks>`+)(?P<code>.+?)(?P=ticks)(?!`)"
+    r"|!?\[(?P<link>(?:\\.|[^\]\\])*)\]\((?P<address>[^)\s]+)\)"
+    r"|(?P<marks>\*\*|__)(?P<bold>.+?)(?P=marks)"
+)
 TABLE_RULE = re.compile(r"\|?[\s:|-]+\|?")
 
 
@@ -100,7 +106,7 @@ def prose_lines(line: str, width: int) -> Iterable[str]:
 def table_lines(rows: Sequence[str]) -> Iterator[str]:
     """A markdown table with aligned columns and a rule under its head."""
     cells = [
-        [plain(cell.strip()).replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))]
+        [plain(cell.strip()) for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))]
         for row in rows
         if not TABLE_RULE.fullmatch(row.strip())
     ]
@@ -116,10 +122,16 @@ def table_lines(rows: Sequence[str]) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Inline markdown without its marks; a link shows where it leads."""
-    text = re.sub(r"!?\[([^\]]*)\]\(([^)\s]+)\)", r"\1 (\2)", text)
-    text = re.sub(r"(\*\*|__)(.+?)\1", r"\2", text)
-    return re.sub(r"`+([^`]+)`+", r"\1", text)
+    """Inline markdown without its marks; a link shows where it leads, and an escaped mark stands for itself."""
+    return INLINE.sub(_plain_part, text)
+
+
+def _plain_part(found: re.Match[str]) -> str:
+    if found["link"] is not None:
+        return f"{plain(found['link'])} ({found['address']})"
+    if found["bold"] is not None:
+        return plain(found["bold"])
+    return found["escaped"] or found["code"].strip()
 
 
 def clean(text: str) -> str:

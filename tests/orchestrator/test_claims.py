@@ -1,0 +1,186 @@
+"""Claims and leases on a real Postgres: who may take an attempt, and what becomes of a worker that was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from draftsman.domain.errors import LeaseLostError
+from draftsman.domain.outcome import Outcome
+from draftsman.domain.progress import Entered, Output, Sink
+from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, RunState, Trust
+from draftsman.store import attempts, audit, logs, runs
+from draftsman.store.database import Pool
+from draftsman.store.runs import Wanted
+from orchestrator.claims import ClaimRules, Claims
+from orchestrator.upkeep import reconcile
+
+SUCCESS = Outcome(Conclusion.SUCCESS, "all checks passed")
+
+
+def repository(number: int = 1) -> Repository:
+    return Repository(number, f"acme/widgets{number}", "https://example.com/w.git", "main", False, 7)
+
+
+async def queue_run(pool: Pool[Any], sha: str, *, number: int = 1, trust: Trust = Trust.TRUSTED) -> UUID:
+    wanted = Wanted(repository(number), sha * 40, Ref(RefKind.BRANCH, "feature"), trust)
+    async with pool.acquire() as connection, connection.transaction():
+        started = await runs.start(connection, wanted, delivery=None)
+    assert started.attempt_id is not None
+    return started.attempt_id
+
+
+async def claim(pool: Pool[Any], owner: str = "one", **changes: Any) -> Attempt | None:
+    return await attempts.claim(pool, **{"owner": owner, "lease_seconds": 30, "per_repository": 2} | changes)
+
+
+def rules(**changes: Any) -> ClaimRules:
+    return ClaimRules(**{"owner": "w", "engine": "e", "slots": 2, "per_repository": 2, "lease_seconds": 30} | changes)
+
+
+async def finished(pool: Pool[Any], attempt_id: UUID) -> Attempt:
+    async with asyncio.timeout(20):
+        while (attempt := await attempts.get(pool, attempt_id)) is None or attempt.state is not RunState.FINISHED:
+            await asyncio.sleep(0.02)
+    return attempt
+
+
+async def test_one_attempt_is_claimed_once_however_many_workers_ask(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a")
+    claimed = await asyncio.gather(*(claim(pool, f"worker{number}") for number in range(8)))
+    assert [attempt.id for attempt in claimed if attempt] == [attempt_id]
+
+
+async def test_a_repository_takes_no_more_than_its_share(pool: Pool[Any]) -> None:
+    for sha in "abc":
+        await queue_run(pool, sha)
+    other = await queue_run(pool, "d", number=2)
+    claimed = [await claim(pool) for _ in range(4)]
+    assert [attempt.run.repository.id if attempt else None for attempt in claimed] == [1, 1, 2, None]
+    assert claimed[2] is not None
+    assert claimed[2].id == other
+
+
+async def test_untrusted_code_is_never_claimed(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a", trust=Trust.UNTRUSTED)
+    assert await claim(pool) is None
+    await pool.execute("UPDATE attempts SET state = 'queued' WHERE id = $1", attempt_id)
+    assert await claim(pool) is None
+
+
+async def test_a_trusted_event_runs_a_commit_that_waited_for_approval(pool: Pool[Any]) -> None:
+    waiting = await queue_run(pool, "a", trust=Trust.UNTRUSTED)
+    trusted = await queue_run(pool, "a")
+    assert (await finished(pool, waiting)).conclusion is Conclusion.CANCELLED
+    claimed = await claim(pool)
+    assert claimed is not None
+    assert (claimed.id, claimed.number) == (trusted, 2)
+
+
+async def test_a_worker_that_lost_its_lease_can_change_nothing(pool: Pool[Any]) -> None:
+    await queue_run(pool, "a")
+    lost = await claim(pool, "lost", lease_seconds=0)
+    assert lost is not None
+    assert await attempts.give_back_lost(pool, max_claims=3) == [lost.id]
+    current = await claim(pool, "current")
+    assert current is not None
+    assert current.epoch == lost.epoch + 1
+    with pytest.raises(LeaseLostError):
+        await attempts.enter(pool, lost, RunState.RUNNING, owner="lost")
+    with pytest.raises(LeaseLostError):
+        await attempts.finish(pool, lost, SUCCESS, owner="lost")
+    with pytest.raises(LeaseLostError):
+        await attempts.renew(pool, lost, lease_seconds=30)
+    await logs.append(pool, lost, "prepare", b"from the past")
+    assert [chunk async for chunk in logs.read(pool, lost.id)] == []
+    await attempts.finish(pool, current, SUCCESS, owner="current")
+    assert (await finished(pool, current.id)).conclusion is Conclusion.SUCCESS
+
+
+async def test_an_attempt_whose_worker_is_lost_again_and_again_ends_as_an_error(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a")
+    for _ in range(2):
+        assert await claim(pool, lease_seconds=0) is not None
+        await attempts.give_back_lost(pool, max_claims=2)
+    ended = await finished(pool, attempt_id)
+    assert ended.conclusion is Conclusion.ERROR
+    assert ended.title is not None
+    assert "lost 2 times" in ended.title
+
+
+async def test_the_reconciler_wakes_a_worker_for_what_is_queued(pool: Pool[Any]) -> None:
+    woken: list[bool] = []
+
+    async def wake() -> None:
+        woken.append(True)
+
+    await reconcile(pool, wake, max_claims=3)
+    assert not woken
+    await queue_run(pool, "a")
+    await reconcile(pool, wake, max_claims=3)
+    assert woken
+
+
+async def test_claims_execute_what_is_queued_and_keep_log_and_outcome(pool: Pool[Any]) -> None:
+    async def execute(_: Attempt, sink: Sink, __: asyncio.Event) -> Outcome:
+        await sink(Entered(RunState.PREPARING))
+        await sink(Output("prepare", b"hello\n"))
+        await sink(Entered(RunState.RUNNING))
+        await sink(Output("fast-1", b"checked\n"))
+        return SUCCESS
+
+    ids = [await queue_run(pool, sha) for sha in "abc"]
+    claims = asyncio.create_task(Claims(pool, execute, rules()).run())
+    ended = [await finished(pool, attempt_id) for attempt_id in ids]
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    assert {attempt.conclusion for attempt in ended} == {Conclusion.SUCCESS}
+    chunks = [(chunk.section, chunk.content) async for chunk in logs.read(pool, ids[0])]
+    assert chunks == [("prepare", b"hello\n"), ("fast-1", b"checked\n")]
+    history = [event.action for event in await audit.of_run(pool, ended[0].run.id)]
+    assert history == ["attempt.created", "attempt.claimed", "attempt.running", "attempt.finished"]
+
+
+async def test_a_worker_that_stops_gives_its_attempts_back_at_once(pool: Pool[Any]) -> None:
+    started = asyncio.Event()
+
+    async def execute(_: Attempt, __: Sink, ___: asyncio.Event) -> Outcome:
+        started.set()
+        await asyncio.Event().wait()
+        return SUCCESS
+
+    attempt_id = await queue_run(pool, "a")
+    claims = asyncio.create_task(Claims(pool, execute, rules()).run())
+    await started.wait()
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    attempt = await attempts.get(pool, attempt_id)
+    assert attempt is not None
+    assert attempt.state is RunState.QUEUED
+
+
+async def test_a_lease_that_is_taken_away_cancels_the_execution(pool: Pool[Any]) -> None:
+    cancelled = asyncio.Event()
+
+    async def execute(_: Attempt, __: Sink, cancel: asyncio.Event) -> Outcome:
+        await cancel.wait()
+        cancelled.set()
+        return SUCCESS
+
+    attempt_id = await queue_run(pool, "a")
+    claims = asyncio.create_task(Claims(pool, execute, rules(lease_seconds=0.3)).run())
+    async with asyncio.timeout(10):
+        while await pool.fetchval("SELECT state FROM attempts WHERE id = $1", attempt_id) != "preparing":
+            await asyncio.sleep(0.02)
+        await pool.execute(
+            "UPDATE attempts SET epoch = epoch + 1, lease_expires = now() + '1h' WHERE id = $1", attempt_id
+        )
+        await cancelled.wait()
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    attempt = await attempts.get(pool, attempt_id)
+    assert attempt is not None
+    assert attempt.state is RunState.PREPARING
