@@ -33,12 +33,12 @@ async def queue_run(pool: Pool[Any], sha: str, *, number: int = 1, trust: Trust 
     return started.attempt_id
 
 
-async def claim(pool: Pool[Any], owner: str = "one", **changes: Any) -> Attempt | None:
-    return await attempts.claim(pool, **{"owner": owner, "lease_seconds": 30, "per_repository": 2} | changes)
+async def claim(pool: Pool[Any], owner: str = "one", *, lease_seconds: float = 30) -> Attempt | None:
+    return await attempts.claim(pool, owner=owner, lease_seconds=lease_seconds, per_repository=2)
 
 
-def rules(**changes: Any) -> ClaimRules:
-    return ClaimRules(**{"owner": "w", "engine": "e", "slots": 2, "per_repository": 2, "lease_seconds": 30} | changes)
+def rules(*, lease_seconds: float = 30) -> ClaimRules:
+    return ClaimRules(owner="w", engine="e", slots=2, per_repository=2, lease_seconds=lease_seconds)
 
 
 async def finished(pool: Pool[Any], attempt_id: UUID) -> Attempt:
