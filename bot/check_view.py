@@ -1,0 +1,54 @@
+"""What a check run is made from: an attempt as it stands, in values of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from draftsman.domain.finding import Finding
+from draftsman.domain.outcome import ImageUsed
+from draftsman.domain.plan import Plan, Tier
+from draftsman.domain.run import Attempt, Ref
+from draftsman.store.steps import StepRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """An attempt, read at one moment. `log_tail` is the end of the log that explains the tier shown.
+
+    `details_url` is the run's page; `timings` maps phases to seconds and is empty while the attempt goes on.
+    """
+
+    attempt: Attempt
+    details_url: str
+    plan: Plan | None = None
+    image: ImageUsed | None = None
+    steps: tuple[StepRecord, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    refs: tuple[Ref, ...] = ()
+    log_tail: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, tier: Tier) -> tuple[StepRecord, ...]:
+        """Return the steps of the tier, in order."""
+        return tuple(step for step in self.steps if step.tier is tier)
+
+    @property
+    def failed_steps(self) -> tuple[StepRecord, ...]:
+        """Return the steps that ended with another exit code than 0."""
+        return tuple(step for step in self.steps if step.state == "finished" and step.exit_code != 0)
+
+    @property
+    def running_step(self) -> StepRecord | None:
+        """Return the step that runs now, or that ran when the attempt ended."""
+        return next((step for step in self.steps if step.state == "running"), None)
+
+    @property
+    def culprit(self) -> StepRecord | None:
+        """Return the step at which a finished attempt went wrong: the first that failed, else one cut short."""
+        return self.failed_steps[0] if self.failed_steps else self.running_step
+
+
+def passed(steps: tuple[StepRecord, ...]) -> bool:
+    """Return whether there are steps and all of them ended with 0."""
+    return bool(steps) and all(step.state == "finished" and step.exit_code == 0 for step in steps)

@@ -1,0 +1,1 @@
+"""Server-rendered pages: HTML out of values, without scripts."""

@@ -1,0 +1,250 @@
+"""GitHub's REST API as our App: its JWT, narrowed installation tokens, requests with limits.
+
+Every request is made once, or once more where GitHub asks for it (a token that expired, a repository that was
+renamed). Trying again later is the caller's: it gets a GitHubError that says whether and when. Tokens reach
+GitHub's own address only and are never logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import jwt
+from gidgethub.sansio import create_headers
+
+from bot.github_error import GitHubError, refusal
+from draftsman import __version__
+from draftsman.domain.errors import SettingsError
+from draftsman.domain.run import Repository
+
+log = logging.getLogger(__name__)
+
+API_VERSION = "2022-11-28"
+ACCEPT = "application/vnd.github+json"
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+CONNECTIONS = 20
+"""At once. GitHub's secondary limit is 100 for everything that an App does."""
+
+LARGEST_ANSWER = 16 * 2**20
+"""Bytes. What we ask for is far smaller."""
+
+JWT_BACKDATED = 60
+JWT_AHEAD = 8 * 60
+"""Seconds. GitHub takes at most 10 minutes, and clocks drift."""
+
+TOKEN_MARGIN = 5 * 60
+"""Seconds before its end at which a token is not used any more: a clone may take that long."""
+
+CHECKS = {"checks": "write"}
+CONTENTS = {"contents": "read"}
+
+REDIRECTS = (301, 302, 307, 308)
+
+Permissions = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success. `body` is the decoded JSON, None where there is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    expires: float
+
+
+_TokenKey = tuple[int, int, frozenset[tuple[str, str]]]
+
+
+@asynccontextmanager
+async def connect(*, app_id: str, private_key: str, api_url: str) -> AsyncIterator[GitHub]:
+    """Yield the App's client with a session of its own; proxies come from the environment.
+
+    Raises SettingsError where the private key cannot sign.
+    """
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=True) as session:
+        yield GitHub(session, app_id=app_id, private_key=private_key, api_url=api_url)
+
+
+class GitHub:
+    """The App's client."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, app_id: str, private_key: str, api_url: str) -> None:
+        self._session = session
+        self._app_id = app_id
+        self._private_key = private_key
+        self._api_url = api_url.rstrip("/")
+        self._clock_ahead = 0.0
+        self._tokens: dict[_TokenKey, asyncio.Task[_Token]] = {}
+        self._app_jwt()
+
+    async def as_app(
+        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request with the App's JWT. Raises GitHubError."""
+        try:
+            return await self._send(method, path, {"jwt": self._app_jwt()}, body, query)
+        except GitHubError as error:
+            if error.status != 401:
+                raise
+        # The refusal carried GitHub's time: a JWT made with it is right if our clock was wrong.
+        return await self._send(method, path, {"jwt": self._app_jwt()}, body, query)
+
+    async def request(
+        self,
+        repository: Repository,
+        permissions: Permissions,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request with a token for this repository and these permissions alone.
+
+        `path` is relative to the API's address and begins with a slash. Raises GitHubError.
+        """
+        token = await self.token(repository, permissions)
+        try:
+            return await self._send(method, path, {"oauth_token": token}, body, query)
+        except GitHubError as error:
+            if error.status != 401:
+                raise
+        self._tokens.pop(_key(repository, permissions), None)
+        token = await self.token(repository, permissions)
+        return await self._send(method, path, {"oauth_token": token}, body, query)
+
+    async def contents_token(self, repository: Repository) -> str:
+        """Return a token that reads this repository alone, for 5 minutes at least. Raises GitHubError."""
+        return await self.token(repository, CONTENTS)
+
+    async def token(self, repository: Repository, permissions: Permissions) -> str:
+        """Return an installation token for this repository and these permissions alone. Raises GitHubError."""
+        key = _key(repository, permissions)
+        known = self._tokens.get(key)
+        if known is None or (known.done() and not self._usable(known)):
+            self._drop_expired()
+            known = asyncio.create_task(self._new_token(*key))
+            # Whoever waited may be gone when it fails; that is no "exception was never retrieved".
+            known.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._tokens[key] = known
+        # Shielded: others wait for the same token.
+        return (await asyncio.shield(known)).text
+
+    async def _new_token(
+        self, installation_id: int, repository_id: int, permissions: frozenset[tuple[str, str]]
+    ) -> _Token:
+        answer = await self.as_app(
+            "POST",
+            f"/app/installations/{installation_id}/access_tokens",
+            body={"repository_ids": [repository_id], "permissions": dict(permissions)},
+        )
+        try:
+            return _Token(str(answer.body["token"]), datetime.fromisoformat(answer.body["expires_at"]).timestamp())
+        except (KeyError, TypeError, ValueError):
+            raise GitHubError("GitHub answered a request for a token with something else.", status=502) from None
+
+    def _usable(self, task: asyncio.Task[_Token]) -> bool:
+        failed = task.cancelled() or task.exception() is not None
+        return not failed and task.result().expires - TOKEN_MARGIN > self._now()
+
+    def _drop_expired(self) -> None:
+        self._tokens = {key: task for key, task in self._tokens.items() if not task.done() or self._usable(task)}
+
+    def _now(self) -> float:
+        """Return GitHub's time, as far as we know it."""
+        return time.time() + self._clock_ahead
+
+    def _app_jwt(self) -> str:
+        now = int(self._now())
+        claims = {"iat": now - JWT_BACKDATED, "exp": now + JWT_AHEAD, "iss": self._app_id}
+        try:
+            return jwt.encode(claims, self._private_key, algorithm="RS256")
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise SettingsError(
+                "The private key of the GitHub App cannot be read: it must be the RSA key in PEM format that GitHub "
+                "gave you (GITHUB_PRIVATE_KEY_FILE or GITHUB_PRIVATE_KEY)."
+            ) from None
+
+    async def _send(
+        self, method: str, path: str, credential: dict[str, str], body: Any, query: Mapping[str, str] | None
+    ) -> Answer:
+        answer = await self._once(method, self._api_url + path, credential, body, query)
+        if answer.status not in REDIRECTS:
+            return self._success(f"{method} {path}", answer)
+        # A renamed repository. The request goes there as it is: aiohttp would turn a POST into a GET.
+        location = answer.headers.get("Location", "")
+        if not location.startswith(f"{self._api_url}/"):
+            raise GitHubError(f"GitHub redirected {method} {path} to another host.", status=answer.status)
+        return self._success(f"{method} {path}", await self._once(method, location, credential, body, None))
+
+    def _success(self, what: str, answer: Answer) -> Answer:
+        if not 200 <= answer.status < 300:
+            raise refusal(what, answer.status, answer.headers, answer.body, now=self._now())
+        return answer
+
+    async def _once(
+        self, method: str, url: str, credential: dict[str, str], body: Any, query: Mapping[str, str] | None
+    ) -> Answer:
+        headers = create_headers(f"draftsman/{__version__}", accept=ACCEPT, **credential)
+        headers["x-github-api-version"] = API_VERSION
+        what = f"{method} {urlsplit(url).path}"
+        try:
+            async with self._session.request(
+                method, url, headers=headers, json=body, params=query, allow_redirects=False, timeout=TIMEOUT
+            ) as response:
+                content = await _read(response, what)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise GitHubError(f"GitHub did not answer {what}: {error or type(error).__name__}") from error
+        log.debug("%s: %s", what, response.status)
+        self._set_clock(response.headers.get("Date"))
+        return Answer(response.status, response.headers, _decode(content, what, response.status))
+
+    def _set_clock(self, date: str | None) -> None:
+        try:
+            self._clock_ahead = parsedate_to_datetime(date or "").timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            log.debug("an answer of GitHub without a time")
+
+
+async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > LARGEST_ANSWER:
+            raise GitHubError(f"GitHub's answer to {what} is larger than {LARGEST_ANSWER} bytes.", status=502)
+    return bytes(content)
+
+
+def _decode(content: bytes, what: str, status: int) -> Any:
+    if not content:
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        if 200 <= status < 300:
+            raise GitHubError(f"GitHub's answer to {what} is no JSON.", status=502) from None
+        return None  # an error page of a proxy; the status says enough
+
+
+def _key(repository: Repository, permissions: Permissions) -> _TokenKey:
+    if repository.installation_id is None:
+        raise GitHubError(f"The App is not installed on {repository.full_name}.", status=404)
+    return repository.installation_id, repository.id, frozenset(permissions.items())

@@ -1,0 +1,177 @@
+"""What an attempt means for one tier's check run: status, conclusion, one-line title. Pure.
+
+| what happened                  | fast                            | full                             |
+|--------------------------------|---------------------------------|----------------------------------|
+| setup failed                   | failure                         | failure, "not run: setup failed" |
+| fast failed                    | failure                         | failure, "not run: fast failed"  |
+| both ran                       | by exit code                    | by exit code                     |
+| the tier has no commands       | neutral                         | neutral                          |
+| a time limit ended a step      | timed_out, or passed            | timed_out, or failure "not run"  |
+| our fault (`error`)            | failure, "Draftsman could not ..." | the same                       |
+| waiting for approval           | action_required                 | action_required                  |
+| cancelled, skipped             | the same                        | the same                         |
+
+A fast tier that had passed stays passed when the attempt ends badly in the full tier. Required checks block
+for ever while they do not report, and `neutral` and `skipped` pass them: so what did not run because of a
+failure is a failure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.check_view import CheckView, passed
+from bot.markdown import cut, one_line
+from draftsman.domain.finding import Finding
+from draftsman.domain.plan import Tier
+from draftsman.domain.run import Conclusion, RunState
+
+LONGEST_TITLE = 200
+"""Bytes. GitHub shows about half of it beside the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """GitHub's words for where a tier stands. `conclusion` is None until the status is `completed`."""
+
+    status: str
+    conclusion: str | None
+    title: str
+
+
+def verdict(view: CheckView, tier: Tier, findings: tuple[Finding, ...] = ()) -> Verdict:
+    """Return the tier's verdict. `findings` are those that the tier's check run shows."""
+    found = _verdict(view, tier, len(findings))
+    return Verdict(found.status, found.conclusion, cut(one_line(found.title), LONGEST_TITLE))
+
+
+def _verdict(view: CheckView, tier: Tier, findings: int) -> Verdict:
+    match view.attempt.state:
+        case RunState.WAITING:
+            return Verdict("completed", "action_required", "waiting for approval: this comes from a fork")
+        case RunState.QUEUED:
+            return Verdict("queued", None, "waiting for a worker")
+        case RunState.PREPARING:
+            return _in_progress("fetching the commit and making the plan")
+        case RunState.BUILDING:
+            return _in_progress("getting the image ready")
+        case RunState.RUNNING:
+            return _while_running(view, tier, findings)
+        case RunState.FINISHED:
+            return _finished(view, tier, findings)
+
+
+def _in_progress(title: str) -> Verdict:
+    return Verdict("in_progress", None, title)
+
+
+def _while_running(view: CheckView, tier: Tier, findings: int) -> Verdict:
+    if tier is Tier.FAST and passed(view.of(Tier.FAST)):
+        return _passed(view, tier, findings)
+    step = view.running_step
+    if step is None:
+        return _in_progress("starting the container" if not _anything_ran(view) else "between two steps")
+    if step.tier is Tier.SETUP:
+        return _in_progress(f"setting up: {step.command}")
+    if tier is Tier.FULL and step.tier is Tier.FAST:
+        return _in_progress("waiting for the fast checks")
+    return _in_progress(f"running: {step.command}")
+
+
+def _anything_ran(view: CheckView) -> bool:
+    return any(step.state != "pending" for step in view.steps)
+
+
+def _finished(view: CheckView, tier: Tier, findings: int) -> Verdict:
+    attempt = view.attempt
+    if tier is Tier.FAST and passed(view.of(Tier.FAST)) and _reached_full(view):
+        return _passed(view, tier, findings)
+    match attempt.conclusion:
+        case Conclusion.SUCCESS:
+            return _passed(view, tier, findings) if view.of(tier) else _no_commands(tier)
+        case Conclusion.FAILURE:
+            return _failed(view, tier, findings)
+        case Conclusion.TIMED_OUT:
+            return _stopped_at(view, tier, "timed out") or _ended(view, "timed_out")
+        case Conclusion.ERROR:
+            return Verdict(
+                "completed", "failure", f"Draftsman could not run this: {attempt.title or 'no reason known'}"
+            )
+        case Conclusion.NEUTRAL if view.plan is not None and not view.of(tier):
+            return _no_commands(tier)
+        case conclusion:
+            return _ended(view, str(conclusion))
+
+
+def _reached_full(view: CheckView) -> bool:
+    return any(step.state != "pending" for step in view.of(Tier.FULL))
+
+
+def _failed(view: CheckView, tier: Tier, findings: int) -> Verdict:
+    culprit = view.culprit
+    if culprit is None:
+        # The plan, the image or the checkout did not come to be.
+        return _ended(view, "failure")
+    if culprit.tier is Tier.FAST and tier is Tier.FULL and not view.of(tier):
+        return _no_commands(tier)
+    if culprit.tier is Tier.FULL and tier is Tier.FAST:
+        return _passed(view, tier, findings) if view.of(tier) else _no_commands(tier)
+    return _stopped_at(view, tier, "failed") or Verdict("completed", "failure", failure_title(view, findings))
+
+
+def _stopped_at(view: CheckView, tier: Tier, how: str) -> Verdict | None:
+    """Return the verdict of a full tier that was not reached, None for one that was, and for the fast tier."""
+    culprit = view.culprit
+    if tier is Tier.FAST or culprit is None or culprit.tier is Tier.FULL:
+        return None
+    return Verdict("completed", "failure", f"not run: {culprit.tier} {how}")
+
+
+def _ended(view: CheckView, conclusion: str) -> Verdict:
+    return Verdict("completed", conclusion, view.attempt.title or conclusion.replace("_", " "))
+
+
+def failure_title(view: CheckView, findings: int = 0) -> str:
+    """Return one line on what failed: the step and its exit code, unless the attempt's own title says more."""
+    attempt, culprit = view.attempt, view.culprit
+    # Only what an exit code does not tell (out of memory, too much output) comes with a detail.
+    if culprit is None or culprit.exit_code is None or attempt.detail:
+        return attempt.title or "failed"
+    others = sum(step.tier is culprit.tier for step in view.failed_steps) - 1
+    more = f", and {others} more" if others > 0 else ""
+    found = f": {count(findings, 'finding')}" if findings else ""
+    return f"`{cut(one_line(culprit.command), 120)}` failed (exit {culprit.exit_code}){more}{found}"
+
+
+def _no_commands(tier: Tier) -> Verdict:
+    return Verdict("completed", "neutral", f"nothing was run: no {tier} checks were found in this repository")
+
+
+def _passed(view: CheckView, tier: Tier, findings: int) -> Verdict:
+    steps = view.of(tier)
+    seconds = sum(step.seconds or 0 for step in steps)
+    parts = [f"{len(steps)} of {count(len(steps), 'step')} passed in {duration(seconds)}"]
+    if view.image is not None:
+        parts.append("image cached" if view.image.cached else f"image built in {duration(view.image.build_seconds)}")
+    if findings:
+        parts.append(count(findings, "finding"))
+    return Verdict("completed", "success", ", ".join(parts))
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 finding`, `2 findings`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 2 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,368 @@
+"""Check-run bodies: the table of verdicts, what a reviewer reads, and GitHub's limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.annotations import MOST
+from bot.check_view import CheckView
+from bot.checks import CheckBody, check_run_body, log_sections
+from bot.markdown import size
+from bot.verdict import duration
+from draftsman.domain.finding import Finding, Level
+from draftsman.domain.plan import Evidence, Plan, Tier
+from draftsman.domain.run import Conclusion, RunState
+from draftsman.store.steps import StepRecord
+from tests.bot.views import make_attempt, make_view
+from tests.bot.work import make_findings, make_plan
+from tests.github.check_rules import complaints
+
+ALL_PASSED = {"setup-1": 0, "fast-1": 0, "full-1": 0}
+FAILURE, SUCCESS = Conclusion.FAILURE, Conclusion.SUCCESS
+
+
+def bodies(view: CheckView) -> tuple[CheckBody, CheckBody]:
+    """Both bodies, each checked against what GitHub demands."""
+    found = (check_run_body(view, Tier.FAST), check_run_body(view, Tier.FULL))
+    for body in found:
+        assert complaints(body.request(body.annotations[:50]) | {"head_sha": "a" * 40}, creating=True) == []
+    return found
+
+
+STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
+    (
+        "queued",
+        make_view(RunState.QUEUED, started_at=None),
+        ("queued", "waiting for a worker"),
+        ("queued", "waiting for a worker"),
+    ),
+    (
+        "preparing",
+        make_view(RunState.PREPARING),
+        ("in_progress", "fetching the commit and making the plan"),
+        ("in_progress", "fetching the commit and making the plan"),
+    ),
+    (
+        "building",
+        make_view(RunState.BUILDING),
+        ("in_progress", "getting the image ready"),
+        ("in_progress", "getting the image ready"),
+    ),
+    (
+        "setup runs",
+        make_view(RunState.RUNNING, codes={"setup-1": "running"}),
+        ("in_progress", "setting up: uv sync"),
+        ("in_progress", "setting up: uv sync"),
+    ),
+    (
+        "fast runs",
+        make_view(RunState.RUNNING, codes={"setup-1": 0, "fast-1": "running"}),
+        ("in_progress", "running: ruff check ."),
+        ("in_progress", "waiting for the fast checks"),
+    ),
+    (
+        "full runs",
+        make_view(RunState.RUNNING, codes={"setup-1": 0, "fast-1": 0, "full-1": "running"}),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("in_progress", "running: pytest"),
+    ),
+    (
+        "both passed",
+        make_view(conclusion=SUCCESS, codes=ALL_PASSED),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+    ),
+    (
+        "setup failed",
+        make_view(conclusion=FAILURE, codes={"setup-1": 2}),
+        ("failure", "`uv sync` failed (exit 2)"),
+        ("failure", "not run: setup failed"),
+    ),
+    (
+        "fast failed",
+        make_view(conclusion=FAILURE, codes={"setup-1": 0, "fast-1": 1}),
+        ("failure", "`ruff check .` failed (exit 1)"),
+        ("failure", "not run: fast failed"),
+    ),
+    (
+        "full failed",
+        make_view(conclusion=FAILURE, codes=ALL_PASSED | {"full-1": 1}),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "`pytest` failed (exit 1)"),
+    ),
+    (
+        "two fast steps failed",
+        make_view(
+            conclusion=FAILURE,
+            codes={"setup-1": 0, "fast-1": 1, "fast-2": 1},
+            plan=make_plan(fast=("ruff check .", "mypy")),
+        ),
+        ("failure", "`ruff check .` failed (exit 1), and 1 more"),
+        ("failure", "not run: fast failed"),
+    ),
+    (
+        "no full commands",
+        make_view(conclusion=SUCCESS, codes={"setup-1": 0, "fast-1": 0}, plan=make_plan(full=())),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("neutral", "nothing was run: no full checks were found in this repository"),
+    ),
+    (
+        "no fast commands, full failed",
+        make_view(conclusion=FAILURE, codes={"setup-1": 0, "full-1": 1}, plan=make_plan(fast=())),
+        ("neutral", "nothing was run: no fast checks were found in this repository"),
+        ("failure", "`pytest` failed (exit 1)"),
+    ),
+    (
+        "no full commands, fast failed",
+        make_view(conclusion=FAILURE, codes={"setup-1": 0, "fast-1": 1}, plan=make_plan(full=())),
+        ("failure", "`ruff check .` failed (exit 1)"),
+        ("neutral", "nothing was run: no full checks were found in this repository"),
+    ),
+    (
+        "no commands at all",
+        make_view(conclusion=Conclusion.NEUTRAL, title="nothing to run", plan=make_plan(fast=(), full=())),
+        ("neutral", "nothing was run: no fast checks were found in this repository"),
+        ("neutral", "nothing was run: no full checks were found in this repository"),
+    ),
+    (
+        "out of memory in full",
+        make_view(
+            conclusion=FAILURE,
+            codes=ALL_PASSED | {"full-1": 137},
+            title="out of memory: `pytest` needed more than 4096 MiB",
+            detail="Use less.",
+        ),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "out of memory: `pytest` needed more than 4096 MiB"),
+    ),
+    (
+        "out of memory in fast, its end never seen",
+        make_view(
+            conclusion=FAILURE,
+            codes={"setup-1": 0, "fast-1": "running"},
+            title="out of memory: `ruff check .` needed more than 4096 MiB",
+            detail="Use less.",
+        ),
+        ("failure", "out of memory: `ruff check .` needed more than 4096 MiB"),
+        ("failure", "not run: fast failed"),
+    ),
+    (
+        "the Dockerfile did not build",
+        make_view(conclusion=FAILURE, title="the Dockerfile did not build", detail="a\nb"),
+        ("failure", "the Dockerfile did not build"),
+        ("failure", "the Dockerfile did not build"),
+    ),
+    (
+        "timed out in fast",
+        make_view(
+            conclusion=Conclusion.TIMED_OUT,
+            codes={"setup-1": 0, "fast-1": "running"},
+            title="timed out: `ruff check .` ran longer than 30 min",
+        ),
+        ("timed_out", "timed out: `ruff check .` ran longer than 30 min"),
+        ("failure", "not run: fast timed out"),
+    ),
+    (
+        "timed out in full",
+        make_view(
+            conclusion=Conclusion.TIMED_OUT,
+            codes={"setup-1": 0, "fast-1": 0, "full-1": "running"},
+            title="timed out: `pytest` ran longer than 30 min",
+        ),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("timed_out", "timed out: `pytest` ran longer than 30 min"),
+    ),
+    (
+        "cancelled",
+        make_view(conclusion=Conclusion.CANCELLED, codes={"setup-1": 0}, title="superseded by abc1234"),
+        ("cancelled", "superseded by abc1234"),
+        ("cancelled", "superseded by abc1234"),
+    ),
+    (
+        "skipped",
+        make_view(conclusion=Conclusion.SKIPPED, title="only documentation changed"),
+        ("skipped", "only documentation changed"),
+        ("skipped", "only documentation changed"),
+    ),
+    (
+        "our fault",
+        make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED | {"full-1": "pending"}, title="the engine is away"),
+        ("failure", "Draftsman could not run this: the engine is away"),
+        ("failure", "Draftsman could not run this: the engine is away"),
+    ),
+    (
+        "our fault in full",
+        make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED | {"full-1": "running"}, title="the engine is away"),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "Draftsman could not run this: the engine is away"),
+    ),
+    (
+        "a job that says it passed and did not",
+        make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED, title="its result is missing"),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "Draftsman could not run this: its result is missing"),
+    ),
+    (
+        "waiting for approval",
+        make_view(RunState.WAITING, started_at=None),
+        ("action_required", "waiting for approval: this comes from a fork"),
+        ("action_required", "waiting for approval: this comes from a fork"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("view", "fast", "full"), [row[1:] for row in STATES], ids=[row[0] for row in STATES])
+def test_what_happened_is_said_on_both_tiers(view: CheckView, fast: tuple[str, str], full: tuple[str, str]) -> None:
+    said = [(body.conclusion or body.status, body.title) for body in bodies(view)]
+    assert said == [fast, full]
+
+
+def test_every_state_and_conclusion_is_reported_on_both_tiers() -> None:
+    ends = [make_view(conclusion=conclusion) for conclusion in Conclusion]
+    on_the_way = [make_view(state) for state in RunState if state is not RunState.FINISHED]
+    for view in [*ends, *on_the_way]:
+        for body in bodies(view):
+            assert body.title
+            assert body.summary
+
+
+def test_what_failed_is_read_first_and_the_log_ends_where_it_broke() -> None:
+    plan = make_plan(fast=("ruff check .", "mypy src | cat"))
+    view = make_view(conclusion=FAILURE, codes={"setup-1": 0, "fast-1": 1}, plan=plan)
+    view = replace(view, findings=make_findings(2), log_tail="\x1b[31msrc/a.py:1\x1b[0m\n")
+    fast, full = bodies(view)
+    lines = fast.summary.splitlines()
+    assert lines[0] == "### `ruff check .` failed (exit 1)"
+    assert "`src/a.py:1`" in lines[2]
+    assert "| ❌ | fast-1 | `ruff check .` | exit 1 | 1.5 s |" in lines
+    assert "| ⚪ | fast-2 | <code>mypy src &#124; cat</code> | not run |  |" in lines
+    assert "pyproject.toml:7" in fast.summary
+    assert "Image `draftsman-runner/acme/widgets:0123456789ab`, cached" in lines
+    assert fast.text == "```text\nsrc/a.py:1\n```"
+    assert "see **Draftsman / fast**" in full.summary
+    assert log_sections(view, Tier.FAST) == frozenset({"fast-1"})
+    assert log_sections(view, Tier.FULL) == frozenset()
+
+
+def test_a_failure_with_an_explanation_shows_it_unharmed() -> None:
+    output = "```\n# not a heading\n| a | b |\n</details>"
+    fast, _ = bodies(make_view(conclusion=FAILURE, title="the Dockerfile did not build", detail=output))
+    assert f"````text\n{output}\n````" in fast.summary
+
+
+def test_a_fork_is_told_how_its_commit_gets_checked() -> None:
+    fast, _ = bodies(make_view(RunState.WAITING, started_at=None))
+    assert "git fetch origin pull/12/head" in fast.summary
+
+
+def test_the_fast_tier_ends_before_the_full_one() -> None:
+    fast, full = bodies(make_view(conclusion=SUCCESS, codes=ALL_PASSED))
+    assert fast.completed_at == "2026-11-23T14:00:28Z"
+    assert full.completed_at == "2026-11-23T14:00:30Z"
+
+
+def finding(**fields: Any) -> Finding:
+    known = {"tier": Tier.FAST, "path": "a.py", "line": 3, "level": Level.FAILURE, "title": "E1", "message": "m"}
+    return Finding(**{**known, "tool": "ruff", **fields})
+
+
+def annotations_of(*findings: Finding, tier: Tier = Tier.FAST) -> tuple[dict[str, Any], ...]:
+    view = replace(make_view(conclusion=FAILURE, codes={"fast-1": 1}), findings=findings)
+    return bodies(view)[0 if tier is Tier.FAST else 1].annotations
+
+
+def test_annotations_are_in_githubs_shape() -> None:
+    assert annotations_of(finding(path="./src/a.py", column=5)) == (
+        {
+            "path": "src/a.py",
+            "start_line": 3,
+            "end_line": 3,
+            "start_column": 5,
+            "end_column": 5,
+            "annotation_level": "failure",
+            "title": "E1",
+            "message": "m",
+        },
+    )
+    [several] = annotations_of(finding(end_line=9, column=5))
+    assert (several["start_line"], several["end_line"]) == (3, 9)
+    assert "start_column" not in several
+    [backwards] = annotations_of(finding(end_line=1))
+    assert backwards["end_line"] == 3
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../a", "a/../b", "a//b", "a\\b", "a\nb", ".", "a/./b"])
+def test_a_finding_outside_of_the_repository_is_no_annotation(path: str) -> None:
+    assert annotations_of(finding(path=path)) == ()
+
+
+def test_the_most_useful_annotations_come_first_and_each_once() -> None:
+    found = annotations_of(finding(level=Level.NOTICE), finding(line=5, level=Level.WARNING), finding(), finding())
+    assert [one["annotation_level"] for one in found] == ["failure", "warning", "notice"]
+
+
+def test_more_findings_than_are_shown_are_counted() -> None:
+    view = replace(make_view(conclusion=FAILURE, codes={"fast-1": 1}), findings=make_findings(MOST + 7))
+    fast, _ = bodies(view)
+    assert len(fast.annotations) == MOST
+    assert f"{MOST} of {MOST + 7} findings are shown at their lines" in fast.summary
+    assert fast.title.endswith(f"{MOST + 7} findings")
+
+
+WILD = st.text(max_size=400) | st.text(alphabet="`|\n@<😀", max_size=400).map(lambda text: text * 20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    commands=st.lists(WILD, max_size=60),
+    wild=WILD,
+    log=WILD.map(lambda text: text * 40),
+    number=st.integers(0, 400),
+    conclusion=st.sampled_from(Conclusion),
+)
+def test_whatever_is_in_it_github_takes_it(
+    commands: list[str], wild: str, log: str, number: int, conclusion: Conclusion
+) -> None:
+    plan = Plan(
+        profile=make_plan(fast=commands).profile,
+        toolchains=(),
+        dockerfile="",
+        caches=(),
+        evidence=tuple(Evidence(wild, wild, 3, wild, wild) for _ in range(100)),
+        warnings=(wild,) * 100,
+    )
+    steps = tuple(
+        StepRecord(f"fast-{at}", Tier.FAST, command, "finished", at % 2, 1.0) for at, command in enumerate(commands)
+    )
+    view = replace(
+        make_view(plan=plan),
+        attempt=make_attempt(conclusion=conclusion, title=wild, detail=wild * 3),
+        steps=steps,
+        findings=tuple(finding(line=line + 1, message=wild, title=wild) for line in range(number)),
+        log_tail=log,
+    )
+    for body in bodies(view):
+        assert size(body.summary) <= 65_535
+        assert size(body.title) <= 255
+        assert "\n" not in body.title
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

@@ -1,0 +1,83 @@
+"""What tests stand on: a real Postgres and a real Redis, started once, and a fresh database for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from draftsman import embedded
+from draftsman.store import database
+from draftsman.store.database import Pool
+from draftsman.store.migrate import migrate
+from tests.github import GitHubStandIn
+
+TEMPLATE = "migrated"
+
+
+def database_at(url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def services_folder() -> Iterator[Path]:
+    """A folder that an unprivileged Postgres can enter; pytest's own is closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="draftsman-tests-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def postgres_url(services_folder: Path) -> AsyncIterator[str]:
+    """The URL of a running Postgres that has a migrated database to copy."""
+    async with embedded.postgres(services_folder / "postgres") as url:
+        connection = await asyncpg.connect(url)
+        await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        pool = await database.connect(database_at(url, TEMPLATE), size=1)
+        await migrate(pool)
+        await pool.close()
+        await connection.close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def redis_url(services_folder: Path) -> AsyncIterator[str]:
+    """The URL of a running Redis."""
+    async with embedded.redis(services_folder / "redis") as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(postgres_url: str) -> AsyncIterator[str]:
+    """The URL of a database of this test's own, migrated and empty."""
+    name = f"test_{uuid.uuid4().hex}"
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield database_at(postgres_url, name)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool[Any]]:
+    """A pool on the test's own database."""
+    opened = await database.connect(database_url, size=8)
+    yield opened
+    opened.terminate()
+
+
+@pytest.fixture
+async def github() -> AsyncIterator[GitHubStandIn]:
+    """The GitHub stand-in. A request that GitHub would refuse fails the test that sent it."""
+    async with GitHubStandIn.start() as stand_in:
+        yield stand_in
+        stand_in.assert_no_violations()
