@@ -8,10 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.webhooks import STORE_AWAY
 from draftsman import __version__
 from draftsman.store import attempts
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 
 ANSWERED_WITHIN = 3.0
 """Seconds that Postgres has."""
@@ -37,5 +36,5 @@ async def _queued(pool: Pool[Any]) -> int | None:
     try:
         async with asyncio.timeout(ANSWERED_WITHIN):
             return await attempts.queued(pool)
-    except STORE_AWAY:
+    except DATABASE_AWAY:
         return None

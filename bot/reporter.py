@@ -29,7 +29,7 @@ from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Attempt
 from draftsman.store import attempts, check_runs, logs, runs, steps
 from draftsman.store.check_runs import Behind, Reported
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,6 @@ HOPELESS_FOR = 3600.0
 CREDENTIALS_REFUSED_FOR = 300.0
 STOPPED_WITHIN = 10.0
 LOG_BYTES = 64 * 1024
-
-STORE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Reporter:
@@ -76,7 +74,7 @@ class Reporter:
                 self._woken.clear()
                 try:
                     pause = await self._start_due()
-                except STORE_AWAY as error:
+                except DATABASE_AWAY as error:
                     log.warning("reporting waits for Postgres: %r", error)
                     pause = POLL_SECONDS
                 with contextlib.suppress(TimeoutError):
@@ -105,13 +103,13 @@ class Reporter:
         while True:
             try:
                 connection = await asyncpg.connect(self._database_url, timeout=10)
-            except STORE_AWAY as error:
+            except DATABASE_AWAY as error:
                 log.debug("listening waits for Postgres: %r", error)
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             try:
                 await self._until_dead(connection)
-            except STORE_AWAY as error:
+            except DATABASE_AWAY as error:
                 log.debug("listening again: %r", error)
             finally:
                 connection.terminate()
@@ -157,14 +155,14 @@ class Reporter:
                     await self._report_tier(item, attempt, reported)
             await check_runs.settle(self._pool, attempt.id)
             self._updated[attempt.id] = asyncio.get_running_loop().time()
-        except STORE_AWAY as error:
+        except DATABASE_AWAY as error:
             log.warning("reporting attempt %s waits for Postgres: %r", item.attempt_id, error)
             await asyncio.sleep(1)
 
     async def _report_tier(self, item: Behind, attempt: Attempt, reported: Reported) -> None:
         try:
             await self._tell(item, attempt, reported)
-        except STORE_AWAY:
+        except DATABASE_AWAY:
             raise
         except GitHubError as error:
             wait = seconds_to_wait(error, reported.failures)

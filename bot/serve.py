@@ -11,10 +11,10 @@ from aiohttp.typedefs import Handler
 
 from bot import health, pages
 from bot.triggers import Rules
-from bot.webhooks import STORE_AWAY, Receiver, Wake, receive
+from bot.webhooks import Receiver, Wake, receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,6 @@ async def _secure(_: web.Request, response: web.StreamResponse) -> None:
 async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except STORE_AWAY as error:
+    except DATABASE_AWAY as error:
         log.error("%s %s: Postgres is away: %r", request.method, request.path, error)
         return web.Response(status=503, text="The database does not answer; try again in a moment.\n")

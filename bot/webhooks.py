@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-import asyncpg
 from aiohttp import web
 
 from bot.payload import LARGEST_ID, Payload
 from bot.triggers import Decision, Rules, decide
 from draftsman.store import deliveries, runs
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 from draftsman.store.deliveries import Delivery
 
 log = logging.getLogger(__name__)
@@ -45,9 +44,6 @@ WOKEN_WITHIN = 2.0
 
 _GUID = re.compile(r"[A-Za-z0-9-]{1,100}")
 _EVENT = re.compile(r"[a-z_]{1,100}")
-
-STORE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What asyncpg raises where Postgres is away, restarts, or refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
     try:
         async with asyncio.timeout(STORED_WITHIN):
             received = await keep(receiver, delivery, payload)
-    except STORE_AWAY as error:
+    except DATABASE_AWAY as error:
         log.error("delivery %s could not be kept: %r", delivery.guid, error)
         return web.json_response({"error": "the delivery could not be stored, send it again"}, status=503)
     if received.duplicate:

@@ -8,21 +8,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
 from draftsman.domain.run import Attempt
 from draftsman.store import attempts
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 from orchestrator.journal import Journal
 
 log = logging.getLogger(__name__)
 
 Execute = Callable[[Attempt, Sink, asyncio.Event], Awaitable[Outcome]]
 _LOOK_SECONDS = 5  # a wake-up that got lost costs this much, no more
-_DATABASE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class Claims:
                     lease_seconds=rules.lease_seconds,
                     per_repository=rules.per_repository,
                 )
-            except _DATABASE_AWAY as error:
+            except DATABASE_AWAY as error:
                 log.warning("cannot claim, trying again: %s", error)
                 return
             if attempt is None:
@@ -119,5 +116,5 @@ class Claims:
             except LeaseLostError:
                 cancel.set()
                 return
-            except _DATABASE_AWAY as error:
+            except DATABASE_AWAY as error:
                 log.warning("attempt %s: lease not renewed: %s", attempt.id, error)

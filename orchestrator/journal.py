@@ -7,14 +7,17 @@ is still live for a person who watches.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Self
 
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.plan import Plan
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Attempt, RunState
-from draftsman.store import attempts, audit, images, logs, steps
-from draftsman.store.database import Pool
+from draftsman.store import attempts, images, logs, steps
+from draftsman.store.database import DATABASE_AWAY, Pool
+
+log = logging.getLogger(__name__)
 
 _FLUSH_BYTES = 128 * 1024
 _FLUSH_SECONDS = 0.5
@@ -74,22 +77,12 @@ class Journal:
                 await steps.finished(self._pool, self._attempt, result)
 
     async def finish(self, outcome: Outcome) -> None:
-        """Keep the findings and end the attempt, in one transaction. Raises LeaseLostError."""
+        """End the attempt and keep its results and findings, in one transaction. Raises LeaseLostError."""
         await self._flush()
         async with self._pool.acquire() as connection, connection.transaction():
             await attempts.finish(connection, self._attempt, outcome, owner=self._owner)
+            await steps.keep_results(connection, self._attempt, outcome.steps)
             await steps.keep_findings(connection, self._attempt, outcome.findings)
-
-    async def note(self, action: str, **detail: Any) -> None:
-        """Add a line to the audit trail of the attempt."""
-        await audit.record(
-            self._pool,
-            actor=f"worker {self._owner}",
-            action=action,
-            run_id=self._attempt.run.id,
-            attempt_id=self._attempt.id,
-            **detail,
-        )
 
     async def _gather(self, section: str, content: bytes) -> None:
         if section != self._section:
@@ -109,4 +102,7 @@ class Journal:
     async def _flush_regularly(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
-            await self._flush()
+            try:
+                await self._flush()
+            except DATABASE_AWAY as error:
+                log.warning("attempt %s: its log waits for Postgres: %s", self._attempt.id, error)

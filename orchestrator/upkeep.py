@@ -7,10 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg
-
 from draftsman.store import attempts
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +28,6 @@ async def reconcile_regularly(pool: Pool[Any], wake: Wake, *, max_claims: int, e
     while True:
         try:
             await reconcile(pool, wake, max_claims=max_claims)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("reconcile failed, trying again: %s", error)
         await asyncio.sleep(every_seconds)

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 Pool = asyncpg.Pool
 
+DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a statement raises where Postgres is away, restarts, or refuses."""
+
 
 class Database(Protocol):
     """What a statement needs: a pool, or a connection inside a transaction."""

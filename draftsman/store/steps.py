@@ -57,6 +57,18 @@ async def finished(db: Database, attempt: Attempt, result: StepResult) -> None:
     )
 
 
+async def keep_results(db: Database, attempt: Attempt, results: Sequence[StepResult]) -> None:
+    """Keep what the result file alone told: steps whose end never showed in the output.
+
+    Call it in the transaction that ends the attempt, which checks the lease.
+    """
+    await db.executemany(
+        "UPDATE steps SET state = 'finished', exit_code = $3, seconds = $4 "
+        "WHERE attempt_id = $1 AND id = $2 AND state <> 'finished'",
+        [(attempt.id, result.id, result.exit_code, result.seconds) for result in results],
+    )
+
+
 async def _update(db: Database, attempt: Attempt, change: str, step_id: str, *values: object) -> None:
     await db.execute(
         f"""
