@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 KEEP ?=
 TESTS ?=
-FAST := not (engine or scenario or hostile or chaos or repair or browser or real)
+FAST := not (engine or services or scenario or hostile or chaos or repair or browser or real)
 
 # What the demo and the tests stand on: pulled, or made here where there is no image registry.
 IMAGES := busybox debian:bookworm-slim python:3.13-slim python:3.11-slim node:22-slim
@@ -25,7 +25,7 @@ test: venv images ## all tests, on a real engine (TESTS="-m engine" and the like
 	@echo "== tests"
 	@$(ENGINE_ENV) && $(PY) -m pytest $(TESTS)
 
-check: venv ## lint, format, types, import contracts, and the tests that need no engine
+check: venv ## lint, format, types, import contracts, and the tests that start no engine or server
 	@echo "== ruff" && $(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@echo "== mypy" && $(PY) -m mypy
 	@echo "== import contracts" && .venv/bin/lint-imports

@@ -13,6 +13,8 @@ import pytest
 
 from tests.product import scratch_folder
 
+pytestmark = pytest.mark.services
+
 PASSING = {
     ".python-version": "3.13\n",
     "calculator.py": "def add(a, b):\n    return a + b\n",

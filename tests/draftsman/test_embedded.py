@@ -27,6 +27,8 @@ from redis.asyncio import Redis
 
 from draftsman.embedded import EmbeddedError, postgres, redis, running_url
 
+pytestmark = pytest.mark.services
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
