@@ -37,9 +37,9 @@ class CheckBody:
 
     @property
     def digest(self) -> str:
-        """Return what tells two bodies apart; it begins with the status."""
+        """Return what tells two bodies apart; it begins with status and conclusion."""
         canonical = json.dumps(asdict(self), sort_keys=True)
-        return f"{self.status}:{hashlib.sha256(canonical.encode()).hexdigest()}"
+        return f"{self.status}:{self.conclusion or ''}:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
     def request(self, shown: tuple[Annotation, ...]) -> dict[str, Any]:
         """Return the JSON of an update that adds these annotations; a create adds `head_sha`."""
@@ -55,6 +55,12 @@ class CheckBody:
             "output": {key: value for key, value in output.items() if value},
         }
         return {key: value for key, value in body.items() if value is not None}
+
+
+def shown_conclusion(digest: str | None) -> str | None:
+    """Return the conclusion of the body that was sent last, None where it was not completed."""
+    status, _, rest = (digest or "").partition(":")
+    return rest.partition(":")[0] if status == "completed" else None
 
 
 def check_run_name(tier: Tier) -> str:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from draftsman import __version__
 from draftsman.store import attempts
-from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 ANSWERED_WITHIN = 3.0
 """Seconds that Postgres has."""
@@ -36,5 +36,5 @@ async def _queued(pool: Pool[Any]) -> int | None:
     try:
         async with asyncio.timeout(ANSWERED_WITHIN):
             return await attempts.queued(pool)
-    except DATABASE_AWAY:
+    except (*DATABASE_AWAY, *DATABASE_REFUSED):
         return None

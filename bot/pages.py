@@ -1,30 +1,47 @@
-"""The page of a run and the log of an attempt. Who knows a run's id may read both."""
+"""The page of a run and the log of an attempt. Who knows a run's id may read both.
+
+Whatever a log holds, other requests go on: a page reads the ends of its sections and is made in a thread, a few
+at a time, and a whole log is sent in small pieces.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from bot.dashboard.log_sections import collect
-from bot.dashboard.run_page import render_run
+from bot.dashboard.log_sections import shares, unpack
+from bot.dashboard.run_page import loud_steps, render_run
 from bot.dashboard.run_view import RunView
 from draftsman.domain.run import Attempt
 from draftsman.store import attempts, logs, runs, steps
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Pages that are made at the same time: each holds its part of the log, and takes a core for a moment."""
 
 
-async def run_page(request: web.Request, pool: Pool[Any], *, server_url: str) -> web.Response:
-    """Answer with the page of the run's newest attempt, or of the one that `?attempt=` names."""
+async def run_page(request: web.Request, pool: Pool[Any], *, server_url: str, turns: asyncio.Semaphore) -> web.Response:
+    """Answer with the page of the run's newest attempt, or of the one that `?attempt=` names.
+
+    `turns` lets `AT_ONCE` pages be made at the same time.
+    """
     attempt = await find_attempt(pool, request.match_info["run"], request.query.get("attempt"))
     view = await load_view(pool, attempt, server_url=server_url, refreshing=request.query.get("refresh") != "off")
-    return web.Response(text=render_run(view), content_type="text/html", charset="utf-8")
+    async with turns:
+        page = await make_page(pool, view)
+    return web.Response(body=page, content_type="text/html", charset="utf-8")
 
 
 async def load_view(pool: Pool[Any], attempt: Attempt, *, server_url: str, refreshing: bool = True) -> RunView:
-    """Return the attempt as its page shows it."""
+    """Return the attempt as its page shows it, without its log."""
     return RunView(
         attempt=attempt,
         now=datetime.now(UTC),
@@ -35,21 +52,41 @@ async def load_view(pool: Pool[Any], attempt: Attempt, *, server_url: str, refre
         image=await attempts.image_of(pool, attempt.id),
         steps=tuple(await steps.of_attempt(pool, attempt.id)),
         findings=tuple(await steps.findings_of(pool, attempt.id)),
-        sections=await collect(logs.read(pool, attempt.id)),
         attempts=tuple(await attempts.of_run(pool, attempt.run.id)),
         timings=await attempts.timings_of(pool, attempt.id),
         refreshing=refreshing,
     )
 
 
+async def make_page(pool: Pool[Any], view: RunView) -> bytes:
+    """Return the page with as much of the log as a page shows."""
+    sizes = await logs.section_sizes(pool, view.attempt.id)
+    limits = shares(sizes, first=loud_steps(view))
+    chunks = await logs.ends(pool, view.attempt.id, limits)
+
+    def render() -> bytes:
+        # What a browser cannot be sent as UTF-8 becomes a question mark.
+        return render_run(replace(view, sections=unpack(sizes, limits, chunks))).encode("utf-8", "replace")
+
+    return await asyncio.to_thread(render)
+
+
 async def attempt_log(request: web.Request, pool: Pool[Any]) -> web.StreamResponse:
-    """Answer with the attempt's whole log as plain text, streamed."""
+    """Answer with the attempt's whole log as plain text, streamed. A log that breaks off breaks the connection."""
     attempt = await find_attempt(pool, request.match_info["run"], request.match_info["attempt"])
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
-    async for chunk in logs.read(pool, attempt.id):
-        await response.write(chunk.content)
-    await response.write_eof()
+    try:
+        async for piece in logs.pieces(pool, attempt.id):
+            try:
+                await response.write(piece)
+            except ConnectionError:
+                return response  # the reader left
+            await asyncio.sleep(0)  # a fast reader must not keep others waiting
+    except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
+        log.error("the log of attempt %s broke off: %r", attempt.id, error)
+        if request.transport is not None:
+            request.transport.abort()  # an orderly end would look like a whole log
     return response
 
 

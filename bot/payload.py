@@ -41,11 +41,14 @@ def at(payload: Payload, path: str) -> object:
     return found
 
 
-def text(payload: Payload, path: str, *, longest: int = 1000) -> str:
-    """Return a non-empty text of at most `longest` characters. Raises PayloadError."""
+def text(payload: Payload, path: str, *, longest: int = 255) -> str:
+    """Return a non-empty text of at most `longest` bytes in UTF-8. Raises PayloadError.
+
+    An index of Postgres takes no entry over 2,704 bytes: whatever is longer could never be kept.
+    """
     found = at(payload, path)
-    if not isinstance(found, str) or not 0 < len(found) <= longest:
-        raise PayloadError(f"`{path}` is not a text of 1 to {longest} characters")
+    if not isinstance(found, str) or not 0 < len(found.encode("utf-8", "replace")) <= longest:
+        raise PayloadError(f"`{path}` is not a text of 1 to {longest} bytes")
     return found
 
 

@@ -21,15 +21,15 @@ import asyncpg
 
 from bot.annotations import PER_REQUEST
 from bot.check_view import CheckView
-from bot.checks import CheckBody, check_run_body, log_sections
+from bot.checks import CheckBody, check_run_body, log_sections, shown_conclusion
 from bot.github import CHECKS, GitHub
 from bot.github_error import GitHubError
-from bot.verdict import verdict
+from bot.verdict import stands, verdict
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Attempt
 from draftsman.store import attempts, check_runs, logs, runs, steps
 from draftsman.store.check_runs import Behind, Reported
-from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Reporter:
                 self._woken.clear()
                 try:
                     pause = await self._start_due()
-                except DATABASE_AWAY as error:
+                except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
                     log.warning("reporting waits for Postgres: %r", error)
                     pause = POLL_SECONDS
                 with contextlib.suppress(TimeoutError):
@@ -103,13 +103,13 @@ class Reporter:
         while True:
             try:
                 connection = await asyncpg.connect(self._database_url, timeout=10)
-            except DATABASE_AWAY as error:
+            except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
                 log.debug("listening waits for Postgres: %r", error)
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             try:
                 await self._until_dead(connection)
-            except DATABASE_AWAY as error:
+            except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
                 log.debug("listening again: %r", error)
             finally:
                 connection.terminate()
@@ -155,7 +155,7 @@ class Reporter:
                     await self._report_tier(item, attempt, reported)
             await check_runs.settle(self._pool, attempt.id)
             self._updated[attempt.id] = asyncio.get_running_loop().time()
-        except DATABASE_AWAY as error:
+        except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
             log.warning("reporting attempt %s waits for Postgres: %r", item.attempt_id, error)
             await asyncio.sleep(1)
 
@@ -177,7 +177,8 @@ class Reporter:
 
     async def _tell(self, item: Behind, attempt: Attempt, reported: Reported) -> None:
         """Bring one check run up to date. Raises GitHubError."""
-        body = check_run_body(await self._view(attempt, reported.tier), reported.tier)
+        view = await self._view(attempt, reported.tier)
+        body = check_run_body(view, reported.tier)
         github_id, sent, digest = reported.github_id, reported.annotations_sent, reported.digest
         if github_id is None and reported.creating:
             github_id, sent = await self._find(attempt, body)
@@ -190,7 +191,8 @@ class Reporter:
             )
         if github_id is not None:
             await check_runs.created(self._pool, reported, github_id)
-            if not _is_shown(body, digest, sent):
+            left = stands(view, reported.tier, shown_conclusion(digest))
+            if not left and not _is_shown(body, digest, sent):
                 sent, digest = await self._update(attempt, github_id, body, sent), body.digest
         await check_runs.told(self._pool, reported, version=attempt.version, digest=digest, annotations=sent)
 
@@ -254,7 +256,7 @@ class Reporter:
 
 def _is_shown(body: CheckBody, digest: str | None, sent: int) -> bool:
     # A check run that was completed stays so: the fast one is told early, and the attempt may start again.
-    went_back = digest is not None and digest.startswith("completed:") and body.status != "completed"
+    went_back = shown_conclusion(digest) is not None and body.status != "completed"
     return went_back or (digest == body.digest and sent >= len(body.annotations))
 
 

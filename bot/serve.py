@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,7 +15,7 @@ from bot.triggers import Rules
 from bot.webhooks import Receiver, Wake, receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
-from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def create_app(
     if not webhook_secret:
         raise SettingsError("GITHUB_WEBHOOK_SECRET is missing: set it to the secret of the App's webhook.")
     receiver = Receiver(pool, webhook_secret.encode(), rules, wake)
+    turns = asyncio.Semaphore(pages.AT_ONCE)
 
     async def webhook(request: web.Request) -> web.StreamResponse:
         return await receive(request, receiver)
@@ -60,7 +62,7 @@ def create_app(
         return await health.answer(pool, redis_answers)
 
     async def run_page(request: web.Request) -> web.StreamResponse:
-        return await pages.run_page(request, pool, server_url=rules.server_url)
+        return await pages.run_page(request, pool, server_url=rules.server_url, turns=turns)
 
     async def attempt_log(request: web.Request) -> web.StreamResponse:
         return await pages.attempt_log(request, pool)
@@ -73,6 +75,14 @@ def create_app(
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/log", attempt_log)
     app.router.add_get("/", _greet)
     return app
+
+
+def create_runner(app: web.Application, *, shutdown_seconds: float) -> web.AppRunner:
+    """Return what serves the application; open requests have so many seconds to end.
+
+    No body is unpacked: whoever sends one that is compressed is told so, not served by a decompressor.
+    """
+    return web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds, auto_decompress=False)
 
 
 async def _greet(_: web.Request) -> web.Response:
@@ -90,5 +100,11 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
     try:
         return await handler(request)
     except DATABASE_AWAY as error:
-        log.error("%s %s: Postgres is away: %r", request.method, request.path, error)
+        if request.transport is None or request.transport.is_closing():
+            log.debug("%s %s: the client left: %r", request.method, request.path, error)
+        else:
+            log.error("%s %s: Postgres is away: %r", request.method, request.path, error)
         return web.Response(status=503, text="The database does not answer; try again in a moment.\n")
+    except DATABASE_REFUSED as error:
+        log.error("%s %s: Postgres refused: %r", request.method, request.path, error)
+        return web.Response(status=500, text="The database refused this; the log of Draftsman says why.\n")

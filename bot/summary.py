@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.check_view import CheckView
+from bot.duration import duration
 from bot.markdown import code, escape, fence, fit, plain, size, table
-from bot.verdict import Verdict, count, duration
+from bot.verdict import Verdict, count
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.plan import Evidence, Tier
 from draftsman.domain.run import Conclusion, RefKind, RunState

@@ -23,6 +23,9 @@ from draftsman.store.runs import Wanted
 
 BRANCH_PREFIX = "refs/heads/"
 
+LONGEST_REF = len(BRANCH_PREFIX) + 255
+"""Bytes. GitHub takes no longer name of a branch."""
+
 STARTING_ACTIONS = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
 """Actions of a pull_request event that may have brought a commit that is to be checked."""
 
@@ -55,7 +58,7 @@ def decide(event: str, payload: Payload, rules: Rules) -> Decision:
 
 
 def _push(payload: Payload, rules: Rules) -> Decision:
-    ref = text(payload, "ref")
+    ref = text(payload, "ref", longest=LONGEST_REF)
     branch = ref.removeprefix(BRANCH_PREFIX) if ref.startswith(BRANCH_PREFIX) else ""
     if not branch:
         return Decision("nothing: a push of something other than a branch starts no run")

@@ -11,9 +11,10 @@
 | waiting for approval           | action_required                 | action_required                  |
 | cancelled, skipped             | the same                        | the same                         |
 
-A fast tier that had passed stays passed when the attempt ends badly in the full tier. Required checks block
-for ever while they do not report, and `neutral` and `skipped` pass them: so what did not run because of a
-failure is a failure.
+A fast tier that had passed stays passed when the attempt ends badly in the full tier; where the fault is ours,
+it does so only if GitHub shows it already (`stands`), for then it is no news that it was true. Required checks
+block for ever while they do not report, and `neutral` and `skipped` pass them: so what did not run because of
+a failure is a failure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.check_view import CheckView, passed
+from bot.duration import duration
 from bot.markdown import cut, one_line
 from draftsman.domain.finding import Finding
 from draftsman.domain.plan import Tier
@@ -61,6 +63,17 @@ def _verdict(view: CheckView, tier: Tier, findings: int) -> Verdict:
             return _finished(view, tier, findings)
 
 
+def stands(view: CheckView, tier: Tier, shown: str | None) -> bool:
+    """Return whether the check run is left as it is. `shown` is the conclusion that GitHub shows, None before one.
+
+    A fast one that was completed as success stays so where Draftsman could not finish the attempt, whether in
+    the full tier or after it had to start again. A check that failed since is told.
+    """
+    ours = view.attempt.conclusion is Conclusion.ERROR
+    failed_since = any(step.tier in (Tier.SETUP, tier) for step in view.failed_steps)
+    return tier is Tier.FAST and ours and shown == "success" and not failed_since
+
+
 def _in_progress(title: str) -> Verdict:
     return Verdict("in_progress", None, title)
 
@@ -84,7 +97,8 @@ def _anything_ran(view: CheckView) -> bool:
 
 def _finished(view: CheckView, tier: Tier, findings: int) -> Verdict:
     attempt = view.attempt
-    if tier is Tier.FAST and passed(view.of(Tier.FAST)) and _reached_full(view):
+    ours = attempt.conclusion is Conclusion.ERROR
+    if tier is Tier.FAST and not ours and passed(view.of(Tier.FAST)) and _reached_full(view):
         return _passed(view, tier, findings)
     match attempt.conclusion:
         case Conclusion.SUCCESS:
@@ -161,17 +175,3 @@ def _passed(view: CheckView, tier: Tier, findings: int) -> Verdict:
 def count(number: int, noun: str) -> str:
     """Return `1 finding`, `2 findings`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 2 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -22,7 +22,7 @@ from aiohttp import web
 from bot.payload import LARGEST_ID, Payload
 from bot.triggers import Decision, Rules, decide
 from draftsman.store import deliveries, runs
-from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.deliveries import Delivery
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ STORED_WITHIN = 8.0
 WOKEN_WITHIN = 2.0
 """Seconds. A queue that is away must not make the delivery fail."""
 
+# Both are short enough for any index.
 _GUID = re.compile(r"[A-Za-z0-9-]{1,100}")
 _EVENT = re.compile(r"[a-z_]{1,100}")
 
@@ -87,6 +88,9 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
     except DATABASE_AWAY as error:
         log.error("delivery %s could not be kept: %r", delivery.guid, error)
         return web.json_response({"error": "the delivery could not be stored, send it again"}, status=503)
+    except DATABASE_REFUSED as error:
+        log.error("Postgres refused delivery %s: %r", delivery.guid, error)
+        return web.json_response({"error": "the delivery could not be stored; Draftsman's log says why"}, status=500)
     if received.duplicate:
         return web.json_response({"delivery": delivery.guid, "duplicate": True})
     log.info("delivery %s (%s): %s", delivery.guid, delivery.event, received.decision.text)
@@ -99,6 +103,10 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
 
 
 async def _read(request: web.Request) -> bytes:
+    # A compressed body would be unpacked before anything is known about who sent it.
+    encodings = ",".join(request.headers.getall("Content-Encoding", ()))
+    if encodings.strip().lower() not in ("", "identity"):
+        raise RefusedError(415, "the body must come as it is, without a Content-Encoding")
     if (request.content_length or 0) > LARGEST_BODY:
         raise RefusedError(413, "a delivery has at most 25 MiB")
     body = bytearray()
@@ -110,6 +118,8 @@ async def _read(request: web.Request) -> bytes:
                     raise RefusedError(413, "a delivery has at most 25 MiB")
     except TimeoutError:
         raise RefusedError(408, "the body did not arrive in time") from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise RefusedError(400, "the body did not arrive whole") from None
     return bytes(body)
 
 

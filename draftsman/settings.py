@@ -62,6 +62,7 @@ class Settings(BaseModel):
     job_file_size_mb: int = Field(4096, ge=1)
     job_log_mb: int = Field(100, ge=1)
     job_network: Literal["internet", "none"] = "internet"
+    cache_scope: Literal["owner", "instance"] = "owner"
 
     image_prefix: str = Field("", pattern=r"^([A-Za-z0-9.:_/-]+/)?$")
     ca_bundle: Path | None = None

@@ -7,74 +7,50 @@ has to pull. What cannot be read here (a name that only the front end can work o
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from draftsman.domain.errors import BuildError, HostError
+from orchestrator.dockerfile_lexer import read_instructions
+from orchestrator.dockerfile_words import expand, read_pairs
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.json_lines import JsonLines
 
-_HEREDOC = re.compile(r"<<-?([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
-_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
+_REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/:@-]{0,253}[A-Za-z0-9])?")
+_ORIGIN = re.compile(r"(?:^--from=|^--mount=(?:[^,]*,)*from=)([^,]*)")
 _ABSENT = ("not found", "manifest unknown", "does not exist", "pull access denied", "invalid reference")
 """What registries and engines say of an image that is not there (or that is not shown to strangers)."""
 
 
-def base_images(dockerfile: str, build_args: Mapping[str, str], target: str | None = None) -> tuple[str, ...]:
+def base_images(dockerfile: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
     """Return the images that the Dockerfile takes from outside, in order, each once.
 
-    Stages that come after `target` are left out. Names that hold anything unresolved are left out.
+    `arguments` are those that the build gets, or that BuildKit defines. Names that hold anything unresolved are
+    left out. Raises BuildError where the Dockerfile cannot be read.
     """
-    arguments: dict[str, str] = {}
+    known = dict(arguments)
     stages: set[str] = set()
     found: dict[str, None] = {}
-    for instruction, rest in _instructions(dockerfile):
-        if instruction == "ARG" and not stages and not found:
-            name, _, default = rest.partition("=")
-            arguments[name.strip()] = build_args.get(name.strip(), default.strip().strip("\"'"))
-        elif instruction == "FROM":
-            if target is not None and target.lower() in stages:
-                break
-            words = [word for word in rest.split() if not word.startswith("--")]
-            _note(words[0] if words else "", arguments, stages, found)
-            stages.add(words[2].lower() if len(words) >= 3 and words[1].lower() == "as" else f"#{len(stages)}")
-        elif instruction == "COPY":
-            origin = re.match(r"(?:--\S+\s+)*?--from=(\S+)", rest)
-            if origin and not origin.group(1).isdigit():
-                _note(origin.group(1), arguments, stages, found)
+
+    def note(word: str, escape: str) -> None:
+        name = expand(word, escape, known.get)
+        if name.lower() not in stages and name != "scratch" and _REFERENCE.fullmatch(name):
+            found[name] = None
+
+    for instruction in read_instructions(dockerfile):
+        if instruction.name == "ARG" and not stages:
+            pairs = read_pairs(instruction.rest, instruction.escape, known.get)
+            known |= {name: value for name, value in pairs if value is not None and name not in arguments}
+        elif instruction.name == "FROM":
+            words = [*instruction.rest.split(), ""]
+            note(words[0], instruction.escape)
+            stages.add(words[2].lower() if len(words) > 3 and words[1].lower() == "as" else f"#{len(stages)}")
+        elif instruction.name in ("COPY", "RUN"):
+            for origin in filter(None, map(_ORIGIN.search, instruction.flags)):
+                if not origin[1].isdigit():
+                    note(origin[1], instruction.escape)
     return tuple(found)
-
-
-def _note(word: str, arguments: Mapping[str, str], stages: set[str], found: dict[str, None]) -> None:
-    name = _VARIABLE.sub(lambda match: arguments.get(match.group(1) or match.group(2)) or match.group(3) or "$", word)
-    if name.lower() not in stages and name != "scratch" and _REFERENCE.fullmatch(name):
-        found[name] = None
-
-
-def _instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
-    """Yield (INSTRUCTION, rest) with continued lines joined; comments and bodies of heredocs are skipped."""
-    lines = iter(dockerfile.removeprefix("\ufeff").splitlines())
-    escape = "`" if re.match(r"(?:\s*#.*\n)*?\s*#\s*escape\s*=\s*`", dockerfile, re.IGNORECASE) else "\\"
-    for line in lines:
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        while text.endswith(escape):
-            text = text[:-1] + " "
-            for more in lines:
-                if more.strip() and not more.strip().startswith("#"):
-                    text += more.strip()
-                    break
-            else:
-                break
-        instruction, _, rest = text.partition(" ")
-        if instruction.upper() in ("RUN", "COPY", "ADD"):
-            for heredoc in _HEREDOC.finditer(rest):
-                for body in lines:
-                    if body.strip() == heredoc.group(2):
-                        break
-        yield instruction.upper(), rest.strip()
 
 
 async def get_missing(
@@ -82,17 +58,24 @@ async def get_missing(
     names: tuple[str, ...],
     *,
     output: Callable[[bytes], Awaitable[None]],
-    platform: str | None = None,
-    refresh: bool = False,
+    timeout_seconds: float,
 ) -> None:
-    """Pull those images that the engine lacks (with `refresh`: all of them).
+    """Pull those images that the engine lacks, all within `timeout_seconds`.
 
-    Raises BuildError where an image does not exist, HostError where the registry cannot be reached.
+    Raises BuildError where an image does not exist, HostError where the registry cannot be reached or is too slow.
     """
-    for name in names:
-        if refresh or not await _is_present(engine, name):
-            await output(f"Pulling {name}\n".encode())
-            await _pull(engine, name, platform)
+    name = ""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            for name in names:
+                if not await _is_present(engine, name):
+                    await output(f"Pulling {name}\n".encode())
+                    await _pull(engine, name)
+    except TimeoutError as error:
+        raise HostError(
+            f"The base image {name} was not pulled within {timeout_seconds:.0f} s, the limit set by "
+            "DRAFTSMAN_BUILD_TIMEOUT_SECONDS. Is its registry reachable from the Docker engine?"
+        ) from error
 
 
 async def _is_present(engine: Engine, name: str) -> bool:
@@ -105,9 +88,9 @@ async def _is_present(engine: Engine, name: str) -> bool:
     return True
 
 
-async def _pull(engine: Engine, name: str, platform: str | None) -> None:
+async def _pull(engine: Engine, name: str) -> None:
     has_tag = ":" in name.rpartition("/")[2] or "@" in name
-    params = {"fromImage": name if has_tag else f"{name}:latest"} | ({"platform": platform} if platform else {})
+    params = {"fromImage": name if has_tag else f"{name}:latest"}
     try:
         async with engine.stream("POST", "images/create", params=params) as answer:
             async for message in _messages(answer.iter_any()):

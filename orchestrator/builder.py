@@ -44,19 +44,14 @@ async def build(
     build_args: Mapping[str, str],
     timeout_seconds: float,
     output: Output,
-    target: str | None = None,
-    platform: str | None = None,
     dockerfile: str = "Dockerfile",
-    pull: bool = False,
-    use_buildkit: bool | None = None,
 ) -> None:
     """Build the tar `context` into the image `tag`; `output` gets the progress in plain lines.
 
-    `use_buildkit` None takes what the engine has. Raises BuildError where the Dockerfile is at fault or takes
+    Raises BuildError where the Dockerfile is at fault or takes
     longer than `timeout_seconds`, HostError where the engine or a registry is.
     """
-    with_buildkit = engine.facts.buildkit if use_buildkit is None else use_buildkit
-    log: _Log = _BuildKitLog() if with_buildkit else _ClassicLog()
+    log: _Log = _BuildKitLog() if engine.facts.buildkit else _ClassicLog()
     params = {
         "t": tag,
         "dockerfile": dockerfile,
@@ -64,10 +59,9 @@ async def build(
         "buildargs": json.dumps(dict(build_args)),
         "rm": "1",
         "forcerm": "1",
-        "pull": "1" if pull else "0",
-        "version": "2" if with_buildkit else "1",
+        "pull": "0",
+        "version": "2" if engine.facts.buildkit else "1",
     }
-    params |= ({"target": target} if target else {}) | ({"platform": platform} if platform else {})
     await output(f"Building {tag} with {log.name}\n".encode())
     try:
         async with asyncio.timeout(timeout_seconds):

@@ -1,17 +1,23 @@
 """Dependency caches: which volume a manager has, where a job sees it, and what makes the tool look there.
 
 Volume names and mount paths are the plan's. A tool looks where its environment variables say, since a job's
-HOME is not the root of the file system.
+HOME is not the root of the file system. What one job writes into a volume, the next one runs: so each owner of
+repositories has volumes of its own, unless the setting says that the whole instance shares them.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.engine import Engine
 
 LABEL_CACHE = "draftsman.cache"
+
+_SCOPE_LENGTH = 64
+_NOT_PLAIN = re.compile(rb"[^a-z0-9-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,31 @@ _SHARED = {"yarn": "npm"}
 """Managers that use another one's volume (the plan's `npm/yarn`)."""
 
 
-def cache_mounts(managers: Iterable[str]) -> tuple[CacheMount, ...]:
-    """Return the mounts of these dependency managers, each once; a manager without a cache of its own has none."""
+def cache_mounts(managers: Iterable[str], scope: str | None = None) -> tuple[CacheMount, ...]:
+    """Return the mounts of these dependency managers, each once; a manager without a cache of its own has none.
+
+    `scope` is the owner whose volumes they are, in any case; None for those that all owners share. Two owners
+    never have a volume in common.
+    """
     names = dict.fromkeys(_SHARED.get(manager, manager) for manager in managers)
-    return tuple(_MOUNTS[name] for name in names if name in _MOUNTS)
+    mounts = (_MOUNTS[name] for name in names if name in _MOUNTS)
+    if scope is None:
+        return tuple(mounts)
+    encoded = _encode_scope(scope)
+    return tuple(replace(mount, volume=f"draftsman_{encoded}_{mount.manager}_cache") for mount in mounts)
+
+
+def _encode_scope(scope: str) -> str:
+    """Return a part of a volume's name; no two scopes that differ in more than case have the same.
+
+    What is not a letter, digit or hyphen becomes a dot and two hexadecimal digits a byte; a scope that is too
+    long ends in two dots and its hash, which no other encoding holds.
+    """
+    whole = scope.lower().encode("utf-8", "surrogateescape")
+    encoded = _NOT_PLAIN.sub(lambda match: b".%02x" % match[0][0], whole).decode()
+    if len(encoded) <= _SCOPE_LENGTH:
+        return encoded
+    return f"{encoded[: _SCOPE_LENGTH // 2].rstrip('.')}..{hashlib.sha256(whole).hexdigest()[: _SCOPE_LENGTH // 2]}"
 
 
 async def ensure_volumes(engine: Engine, mounts: Iterable[CacheMount]) -> None:

@@ -13,21 +13,27 @@ from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
 from draftsman.domain.run import Attempt
 from draftsman.store import attempts
-from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
+from draftsman.store.retry import retried
 from orchestrator.journal import Journal
+from orchestrator.lease import Lease
 
 log = logging.getLogger(__name__)
 
 Execute = Callable[[Attempt, Sink, asyncio.Event], Awaitable[Outcome]]
 _LOOK_SECONDS = 5  # a wake-up that got lost costs this much, no more
+_GIVE_BACK_SECONDS = 5  # a worker that stops does not wait longer than this for Postgres
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRules:
-    """How many attempts this worker takes, and for how long a lease is good without renewal."""
+    """How many attempts this worker takes, and for how long a lease is good without renewal.
+
+    `engine` returns the id of the engine; it is asked once an attempt has its image.
+    """
 
     owner: str
-    engine: str
+    engine: Callable[[], str]
     slots: int
     per_repository: int
     lease_seconds: float
@@ -74,7 +80,11 @@ class Claims:
                     per_repository=rules.per_repository,
                 )
             except DATABASE_AWAY as error:
-                log.warning("cannot claim, trying again: %s", error)
+                log.warning("cannot claim, trying again: %r", error)
+                return
+            except DATABASE_REFUSED as error:
+                # Attempts that go on must not end with it.
+                log.error("cannot claim: Postgres refuses", exc_info=error)
                 return
             if attempt is None:
                 return
@@ -91,30 +101,36 @@ class Claims:
     async def _attend(self, attempt: Attempt) -> None:
         """Execute one attempt and keep its outcome. A lost lease ends it quietly: another worker has it."""
         log.info("attempt %s: %s at %s", attempt.id, attempt.run.repository.full_name, attempt.run.head_sha[:12])
+        rules = self._rules
         cancel = asyncio.Event()
-        lease = asyncio.create_task(self._hold_lease(attempt, cancel))
+        lease = Lease(self._pool, attempt, seconds=rules.lease_seconds)
+        holding = asyncio.create_task(lease.hold(cancel), name=f"lease of {attempt.id}")
         try:
-            async with Journal(self._pool, attempt, owner=self._rules.owner, engine=self._rules.engine) as journal:
+            async with Journal(self._pool, attempt, lease, owner=rules.owner, engine=rules.engine) as journal:
                 outcome = await self._execute(attempt, journal, cancel)
                 await journal.finish(outcome)
             log.info("attempt %s: %s, %s", attempt.id, outcome.conclusion, outcome.title)
         except LeaseLostError as error:
             log.warning("%s", error)
+        except DATABASE_AWAY as error:
+            log.warning("attempt %s: given back, since Postgres is away: %r", attempt.id, error)
+            await self._give_back(attempt, lease.seconds_left)
         except asyncio.CancelledError:
             log.info("attempt %s: given back, since this worker stops", attempt.id)
-            await attempts.give_back(self._pool, attempt, owner=self._rules.owner)
+            await self._give_back(attempt, _GIVE_BACK_SECONDS)
             raise
         finally:
-            lease.cancel()
+            holding.cancel()
 
-    async def _hold_lease(self, attempt: Attempt, cancel: asyncio.Event) -> None:
-        seconds = self._rules.lease_seconds
-        while True:
-            await asyncio.sleep(seconds / 3)
-            try:
-                await attempts.renew(self._pool, attempt, lease_seconds=seconds)
-            except LeaseLostError:
-                cancel.set()
-                return
-            except DATABASE_AWAY as error:
-                log.warning("attempt %s: lease not renewed: %s", attempt.id, error)
+    async def _give_back(self, attempt: Attempt, seconds: float) -> None:
+        """Let another worker take the attempt. Where that cannot be told, its lease runs out by itself."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        try:
+            await retried(
+                lambda: attempts.give_back(self._pool, attempt, owner=self._rules.owner),
+                seconds_left=lambda: deadline - loop.time(),
+                name=f"attempt {attempt.id}",
+            )
+        except (LeaseLostError, *DATABASE_AWAY) as error:
+            log.warning("attempt %s was not given back: %s", attempt.id, error)

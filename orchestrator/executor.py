@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from draftsman.store.database import Pool
 from orchestrator.claims import Execute
 from orchestrator.pipeline import Order, Tools, execute
 from orchestrator.source import Remote
+
+log = logging.getLogger(__name__)
 
 ContentsToken = Callable[[Repository], Awaitable[str | None]]
 """Returns a token that may read this one repository and nothing else, or None where none is needed."""
@@ -38,6 +41,7 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
             repo=repository.full_name,
             sha=attempt.run.head_sha,
             identity=f"github:{repository.id}",
+            cache_owner=repository.full_name.partition("/")[0],
             remote=remote,
             epoch=attempt.epoch,
             overrides=await profiles.overrides_for(pool, repository.full_name),
@@ -47,7 +51,11 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
         except EngineError as error:
             return Outcome(Conclusion.ERROR, str(error), error.detail)
         outcome = await execute(order, tools, sink, cancel)
-        await _keep_inferred(pool, attempt, outcome)
+        try:
+            await _keep_inferred(pool, attempt, outcome)
+        except Exception:
+            # The outcome is what counts; the next run of the default branch writes the profile.
+            log.exception("attempt %s: the inferred profile was not kept", attempt.id)
         return outcome
 
     return execute_attempt

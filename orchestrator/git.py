@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from draftsman.domain.errors import HostError
@@ -16,6 +17,9 @@ _CONFIG = {
     "core.fsmonitor": "false",
     "gc.auto": "0",
     "http.followRedirects": "false",
+    # A server that sends less than 1 kB/s for a minute is taken for gone.
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
     "maintenance.auto": "false",
     "protocol.allow": "never",
     "protocol.https.allow": "always",
@@ -77,7 +81,9 @@ async def _process(
         yield process
     finally:
         if process.returncode is None:
-            process.kill()
+            # The whole group: git's own children (git-remote-https) hold the pipes, and would outlive it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 
@@ -102,7 +108,7 @@ async def git(
     return output
 
 
-async def git_stream(*arguments: str, cwd: Path, chunk: int = 256 * 1024) -> AsyncIterator[bytes]:
+async def git_stream(*arguments: str, cwd: Path, chunk: int = 256 * 1024) -> AsyncGenerator[bytes, None]:
     """Yield what `git ARGUMENTS` prints, as it comes. Raises GitError at its end where it failed."""
     async with _process(arguments, cwd=cwd, config={}, stdin=asyncio.subprocess.DEVNULL) as process:
         assert process.stdout is not None

@@ -11,7 +11,7 @@ import io
 import re
 import tarfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,8 +24,10 @@ from draftsman.domain.errors import BuildError, EngineError, HostError
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Plan
 from orchestrator.base_images import base_images, get_missing
+from orchestrator.build_context import with_file
 from orchestrator.builder import Output, build
-from orchestrator.engine import Engine, EngineRefusedError
+from orchestrator.dockerfile_rules import check_dockerfile, check_triggers
+from orchestrator.engine import Engine, EngineFacts, EngineRefusedError
 from orchestrator.image_key import BASE_PREFIX, image_key, image_tag
 
 LABEL_MANAGED = "draftsman.managed"
@@ -36,6 +38,21 @@ LABEL_BUILT_AT = "draftsman.built-at"
 _LAYER_TEMPLATE = "runner-layer.Dockerfile.j2"
 _UNREACHABLE = ("Temporary failure resolving", "Could not resolve", "Failed to fetch", "temporary error", "Curl error")
 """What apt-get, apk and dnf say when their mirrors cannot be reached."""
+_UNTRUSTED = (
+    "certificate verify failed",
+    "certificate problem",
+    "certificate signed by unknown authority",
+    "self-signed certificate",
+    "self signed certificate",
+    "unable to get local issuer certificate",
+    "SELF_SIGNED_CERT",
+    "UNABLE_TO_VERIFY",
+)
+"""What tools say of a certificate that they do not trust."""
+_WITHOUT_CA = (
+    "This Dockerfile is built as it is: the host's CA bundle (DRAFTSMAN_CA_BUNDLE) is not part of it. Copy the "
+    "certificates in the Dockerfile where its instructions need them."
+)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")
 
 
@@ -107,6 +124,8 @@ async def ensure(
     `plan.profile.dockerfile`); None where it is generated, which sees nothing of the tree. `lock` is held per
     key while building. Raises BuildError where the Dockerfile is at fault, HostError where we are.
     """
+    if context is not None:
+        check_dockerfile(plan.dockerfile, _arguments(engine.facts, settings))
     layer = read_runner_layer()
     tag, key = name_image(layer, repo=repo, plan=plan, settings=settings, context_digest=context_digest)
     cached = ImageUsed(tag=tag, key=key, cached=True, build_seconds=0.0)
@@ -150,34 +169,92 @@ async def _build_both(
 ) -> None:
     base, labels = image_tag(repo, key, BASE_PREFIX), _labels(repo, key)
     ca = {} if settings.ca_bundle is None else {"draftsman-ca.crt": settings.ca_bundle}
-    await get_missing(engine, base_images(plan.dockerfile, settings.proxies), output=output)
-    await build(
-        engine,
-        context=context() if context else pack({"Dockerfile": plan.dockerfile.encode(), **ca}),
-        dockerfile=(plan.profile.dockerfile if context else None) or "Dockerfile",
-        tag=base,
-        labels=labels,
-        build_args=settings.proxies,
-        timeout_seconds=settings.timeout_seconds,
-        output=output,
-    )
+    arguments = _arguments(engine.facts, settings)
+    names = base_images(plan.dockerfile, arguments)
+    await get_missing(engine, names, output=output, timeout_seconds=settings.timeout_seconds)
+    if context is None:
+        files = pack({"Dockerfile": plan.dockerfile.encode(), **ca})
+        await _build(engine, files, "Dockerfile", base, labels, settings, output)
+    else:
+        await _check_bases(engine, names, plan, arguments)
+        await _build_own(engine, context(), plan, base, labels, settings, output)
     image = await _inspect(engine, base)
     if image is None:
         raise EngineError(f"The image {base} vanished from the Docker engine right after its build; run this again.")
     user = str((image.get("Config") or {}).get("User") or "")
     text = layer.render(base, user=user, has_ca=bool(ca))
+    files = pack({"Dockerfile": text.encode(), "entrypoint": layer.entrypoint, **ca})
     try:
-        await build(
-            engine,
-            context=pack({"Dockerfile": text.encode(), "entrypoint": layer.entrypoint, **ca}),
-            tag=image_tag(repo, key),
-            labels=labels,
-            build_args=settings.proxies,
-            timeout_seconds=settings.timeout_seconds,
-            output=output,
-        )
+        await _build(engine, files, "Dockerfile", image_tag(repo, key), labels, settings, output)
     except BuildError as error:
         raise layer_failure(error) from error
+
+
+async def _build(
+    engine: Engine,
+    context: bytes | AsyncIterator[bytes],
+    dockerfile: str,
+    tag: str,
+    labels: Mapping[str, str],
+    settings: BuildSettings,
+    output: Output,
+) -> None:
+    await build(
+        engine,
+        context=context,
+        dockerfile=dockerfile,
+        tag=tag,
+        labels=labels,
+        build_args=settings.proxies,
+        timeout_seconds=settings.timeout_seconds,
+        output=output,
+    )
+
+
+async def _build_own(
+    engine: Engine,
+    context: AsyncIterator[bytes],
+    plan: Plan,
+    tag: str,
+    labels: Mapping[str, str],
+    settings: BuildSettings,
+    output: Output,
+) -> None:
+    """Build a Dockerfile of the repository's own: the very text that was checked, whatever its tree makes of it."""
+    path = plan.profile.dockerfile or "Dockerfile"
+    if settings.ca_bundle is not None:
+        await output(_WITHOUT_CA.encode() + b"\n")
+    try:
+        await _build(engine, with_file(context, path, plan.dockerfile.encode()), path, tag, labels, settings, output)
+    except BuildError as error:
+        raise own_failure(error, has_ca=settings.ca_bundle is not None) from error
+
+
+def own_failure(error: BuildError, *, has_ca: bool) -> BuildError:
+    """Return the error for a repository's own Dockerfile; of a refused certificate it says where that may lie."""
+    if has_ca and any(sign in f"{error}\n{error.detail}" for sign in _UNTRUSTED):
+        return BuildError(str(error), f"{_WITHOUT_CA}\n{error.detail}")
+    return error
+
+
+async def _check_bases(engine: Engine, names: Iterable[str], plan: Plan, arguments: Mapping[str, str]) -> None:
+    """Look at what the base images bring along: ONBUILD runs in our builds, and ENV decides what `$NAME` means."""
+    inherited: set[str] = set()
+    for name in names:
+        config = (await _inspect(engine, name) or {}).get("Config") or {}
+        check_triggers(name, map(str, config.get("OnBuild") or ()))
+        inherited |= {str(entry).partition("=")[0] for entry in config.get("Env") or ()}
+    check_dockerfile(plan.dockerfile, arguments, frozenset(inherited))
+
+
+def _arguments(facts: EngineFacts, settings: BuildSettings) -> dict[str, str]:
+    """Return the build arguments that have a value before any ARG: ours, and those that BuildKit defines."""
+    defined: dict[str, str] = {}
+    if facts.buildkit:
+        for side in ("TARGET", "BUILD"):
+            platform = f"{facts.os}/{facts.architecture}"
+            defined |= {f"{side}PLATFORM": platform, f"{side}OS": facts.os, f"{side}ARCH": facts.architecture}
+    return {**defined, **settings.proxies}
 
 
 def layer_failure(error: BuildError) -> BuildError | HostError:

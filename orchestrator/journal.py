@@ -1,21 +1,29 @@
 """Writes an attempt's progress to the store, as it happens.
 
 Output is gathered for a moment before it becomes a chunk: a row a line would drown the database, and half a second
-is still live for a person who watches.
+is still live for a person who watches. While Postgres is away, writing waits, as long as the lease may be held. Each
+write can be repeated, since the answer to one that was done may have been lost: a chunk of the log has its position
+before it is first sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
-from draftsman.domain.outcome import Outcome
+from draftsman.domain.errors import LeaseLostError
+from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Plan
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Attempt, RunState
 from draftsman.store import attempts, images, logs, steps
 from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.logs import LogChunk
+from draftsman.store.retry import retried
+from orchestrator.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +32,29 @@ _FLUSH_SECONDS = 0.5
 
 
 class Journal:
-    """The sink of one claimed attempt. Raises LeaseLostError out of a transition once the lease is lost."""
+    """The sink of one claimed attempt. Raises LeaseLostError out of a transition once the lease is lost.
 
-    def __init__(self, pool: Pool[Any], attempt: Attempt, *, owner: str, engine: str) -> None:
+    `engine` returns the id of the engine that has the image; it is asked once an image is there.
+    """
+
+    def __init__(
+        self, pool: Pool[Any], attempt: Attempt, lease: Lease, *, owner: str, engine: Callable[[], str]
+    ) -> None:
         self._pool = pool
         self._attempt = attempt
+        self._lease = lease
         self._owner = owner
         self._engine = engine
         self._section = ""
         self._pending = bytearray()
+        self._chunks: deque[LogChunk] = deque()
+        self._position = 0
         self._writing = asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
         self._plan: Plan | None = None
 
     async def __aenter__(self) -> Self:
-        await logs.clear(self._pool, self._attempt)
+        await self._write(lambda: logs.clear(self._pool, self._attempt))
         self._flusher = asyncio.create_task(self._flush_regularly())
         return self
 
@@ -54,31 +70,47 @@ class Journal:
                 await self._gather(section, content)
             case Entered(state):
                 if state is not RunState.PREPARING:  # the claim itself entered it
-                    await attempts.enter(self._pool, self._attempt, state, owner=self._owner)
+                    await self._write(lambda: attempts.enter(self._pool, self._attempt, state, owner=self._owner))
             case Planned(plan):
                 self._plan = plan
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await attempts.keep_plan(connection, self._attempt, plan)
-                    await steps.replace(connection, self._attempt, plan.steps)
+                await self._write(lambda: self._keep_plan(plan))
             case ImageReady(image):
-                await attempts.keep_image(self._pool, self._attempt, image)
-                await images.keep(
-                    self._pool,
-                    image,
-                    engine=self._engine,
-                    repo=self._attempt.run.repository.full_name,
-                    dockerfile=self._plan.dockerfile if self._plan else "",
-                )
+                await self._write(lambda: self._keep_image(image))
             case StepStarted(step):
                 await self._flush()
-                await steps.started(self._pool, self._attempt, step.id)
+                await self._write(lambda: steps.started(self._pool, self._attempt, step.id))
             case StepFinished(result):
                 await self._flush()
-                await steps.finished(self._pool, self._attempt, result)
+                await self._write(lambda: steps.finished(self._pool, self._attempt, result))
 
     async def finish(self, outcome: Outcome) -> None:
         """End the attempt and keep its results and findings, in one transaction. Raises LeaseLostError."""
         await self._flush()
+        await self._write(lambda: self._finish(outcome))
+
+    async def _write(self, statement: Callable[[], Awaitable[None]]) -> None:
+        """Run the statement, waiting for Postgres until nobody can count on the lease. Raises LeaseLostError."""
+        attempt = self._attempt
+        try:
+            await retried(statement, seconds_left=lambda: self._lease.seconds_left, name=f"attempt {attempt.id}")
+        except DATABASE_AWAY as error:
+            raise LeaseLostError(
+                f"The lease of attempt {attempt.id} (epoch {attempt.epoch}) ran out while Postgres was away: {error!r}"
+            ) from error
+
+    async def _keep_plan(self, plan: Plan) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await attempts.keep_plan(connection, self._attempt, plan)
+            await steps.replace(connection, self._attempt, plan.steps)
+
+    async def _keep_image(self, image: ImageUsed) -> None:
+        repo = self._attempt.run.repository.full_name
+        dockerfile = self._plan.dockerfile if self._plan else ""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await attempts.keep_image(connection, self._attempt, image)
+            await images.keep(connection, image, engine=self._engine(), repo=repo, dockerfile=dockerfile)
+
+    async def _finish(self, outcome: Outcome) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await attempts.finish(connection, self._attempt, outcome, owner=self._owner)
             await steps.keep_results(connection, self._attempt, outcome.steps)
@@ -86,23 +118,39 @@ class Journal:
 
     async def _gather(self, section: str, content: bytes) -> None:
         if section != self._section:
-            await self._flush()
+            self._cut()
             self._section = section
         self._pending += content
         if len(self._pending) >= _FLUSH_BYTES:
             await self._flush()
 
+    def _cut(self) -> None:
+        """Make a chunk of what is pending. Its content and position stay, however often it is written."""
+        if self._pending:
+            self._position += 1
+            self._chunks.append(LogChunk(self._position, self._section, bytes(self._pending)))
+            self._pending.clear()
+
     async def _flush(self) -> None:
+        await self._write(self._write_chunks)
+
+    async def _write_chunks(self) -> None:
         async with self._writing:
-            if self._pending:
-                content = bytes(self._pending)
-                await logs.append(self._pool, self._attempt, self._section, content)
-                del self._pending[: len(content)]
+            self._cut()
+            while self._chunks:
+                chunk = self._chunks[0]
+                await logs.append(self._pool, self._attempt, chunk.section, chunk.content, position=chunk.position)
+                self._chunks.popleft()
 
     async def _flush_regularly(self) -> None:
+        away = False
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             try:
-                await self._flush()
+                await self._write_chunks()
             except DATABASE_AWAY as error:
-                log.warning("attempt %s: its log waits for Postgres: %s", self._attempt.id, error)
+                if not away:
+                    log.warning("attempt %s: its log waits for Postgres: %r", self._attempt.id, error)
+                away = True
+            else:
+                away = False

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 from draftsman.domain.errors import AuthorError, DraftsmanError, LeaseLostError
 from draftsman.domain.finding import Finding
@@ -25,9 +26,10 @@ from orchestrator import images
 from orchestrator.caches import cache_mounts, ensure_volumes
 from orchestrator.engine import Engine
 from orchestrator.findings import find
+from orchestrator.git import GitError
 from orchestrator.images import BuildSettings
+from orchestrator.planner import Planner
 from orchestrator.planning.hints import wanted
-from orchestrator.planning.plan import make_plan
 from orchestrator.runners.interface import JobSpec, Limits, Network, Runner
 from orchestrator.sandbox import JobEnd, run_job
 from orchestrator.source import Mirror, Mirrors, Remote
@@ -35,19 +37,26 @@ from orchestrator.source import Mirror, Mirrors, Remote
 log = logging.getLogger(__name__)
 
 _FINDINGS_BYTES = 8 * 2**20
+_T = TypeVar("_T")
+
+
+class _StoppedError(Exception):
+    """The attempt was cancelled while it was still being prepared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be executed: one commit of one repository.
 
-    `identity` is what the mirror is kept under; `tiers` limits which checks run (`draftsman run --tier`).
+    `identity` is what the mirror is kept under, `cache_owner` whose dependency caches the job sees; `tiers` limits
+    which checks run (`draftsman run --tier`).
     """
 
     id: str
     repo: str
     sha: str
     identity: str
+    cache_owner: str
     remote: Callable[[], Awaitable[Remote]]
     overrides: ProfileOverrides = field(default_factory=ProfileOverrides)
     tiers: frozenset[Tier] = frozenset((Tier.FAST, Tier.FULL))
@@ -62,11 +71,13 @@ class Tools:
     engine: Engine
     runner: Runner
     templates: Mapping[str, str]
+    planner: Planner
     build: BuildSettings
     build_lock: Callable[[str], AbstractAsyncContextManager[None]]
     limits: Limits
     network: Network
     image_prefix: str = ""
+    cache_scope: Literal["owner", "instance"] = "owner"
 
 
 class Timings:
@@ -93,6 +104,8 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event)
             outcome = await _execute(order, tools, sink, cancel, timings)
     except LeaseLostError:
         raise
+    except _StoppedError:
+        outcome = Outcome(Conclusion.CANCELLED, "cancelled before the job started")
     except DraftsmanError as error:
         outcome = _outcome_of(error)
     except Exception as error:
@@ -105,16 +118,16 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event)
 async def _execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event, timings: Timings) -> Outcome:
     await sink(Entered(RunState.PREPARING))
     mirror = tools.mirrors.of(order.identity)
-    with timings.of("source"):
-        await mirror.fetch(await order.remote(), order.sha, order.id)
     try:
+        with timings.of("source"):
+            tree = await _unless(cancel, _source(order, mirror))
         with timings.of("plan"):
-            tree, plan = await plan_commit(order, tools, mirror)
+            plan = await _unless(cancel, _plan(order, tools, tree))
         await sink(Planned(plan))
         if not plan.profile.fast and not plan.profile.full:
             return _nothing_to_run(plan)
         with timings.of("image"):
-            image = await _image(order, tools, mirror, plan, sink)
+            image = await _unless(cancel, _image(order, tools, mirror, plan, sink))
         await sink(ImageReady(image))
         await sink(Entered(RunState.RUNNING))
         gathered = _Gathered(sink)
@@ -126,10 +139,23 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event
         await mirror.release(order.id)
 
 
-async def plan_commit(order: Order, tools: Tools, mirror: Mirror) -> tuple[Tree, Plan]:
-    """Return the commit's tree and its plan. The commit must have been fetched. Raises PlanError."""
-    tree = await mirror.tree(order.sha, lambda paths: wanted(paths, order.overrides.dockerfile))
-    plan = make_plan(
+async def _source(order: Order, mirror: Mirror) -> Tree:
+    """Fetch the commit and return its tree. A damaged mirror is made anew, once."""
+    try:
+        return await _fetch(order, mirror)
+    except GitError as error:
+        log.warning("the mirror of %s is damaged and made anew: %s %s", order.repo, error, error.detail)
+    await mirror.set_aside()
+    return await _fetch(order, mirror)
+
+
+async def _fetch(order: Order, mirror: Mirror) -> Tree:
+    await mirror.fetch(await order.remote(), order.sha, order.id)
+    return await mirror.tree(order.sha, lambda paths: wanted(paths, order.overrides.dockerfile))
+
+
+async def _plan(order: Order, tools: Tools, tree: Tree) -> Plan:
+    plan = await tools.planner.plan(
         tree,
         repo=order.repo,
         overrides=order.overrides,
@@ -139,7 +165,22 @@ async def plan_commit(order: Order, tools: Tools, mirror: Mirror) -> tuple[Tree,
     )
     fast = plan.profile.fast if Tier.FAST in order.tiers else ()
     full = plan.profile.full if Tier.FULL in order.tiers else ()
-    return tree, replace(plan, profile=replace(plan.profile, fast=fast, full=full))
+    return replace(plan, profile=replace(plan.profile, fast=fast, full=full))
+
+
+async def _unless(cancel: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T:
+    """Return what the work returns. Where `cancel` is set first, the work is cancelled and _StoppedError raised."""
+    task = asyncio.create_task(work)
+    told = asyncio.create_task(cancel.wait())
+    try:
+        await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise _StoppedError
+        return task.result()
+    finally:
+        task.cancel()
+        told.cancel()
+        await asyncio.gather(task, told, return_exceptions=True)
 
 
 async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: Sink) -> ImageUsed:
@@ -169,7 +210,7 @@ async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: S
 async def _run(
     order: Order, tools: Tools, mirror: Mirror, plan: Plan, image: ImageUsed, sink: Sink, cancel: asyncio.Event
 ) -> JobEnd:
-    mounts = cache_mounts(plan.caches)
+    mounts = cache_mounts(plan.caches, order.cache_owner if tools.cache_scope == "owner" else None)
     await ensure_volumes(tools.engine, mounts)
     with tempfile.TemporaryDirectory(prefix="draftsman-") as folder:
         bundle = Path(folder) / "source.bundle"

@@ -4,8 +4,9 @@ What ends a job, and what becomes of its container:
 
 - it ends by itself, is cancelled, or meets a limit: result read, container removed, `JobEnd` returned;
 - the sink raises (a lost lease), or the engine fails: container removed, the error raised;
-- this task is cancelled (the worker shuts down): the container is left running, since a worker that starts
-  anew can adopt it by the attempt's id; its result stays in it until then.
+- this task is cancelled (the worker shuts down): nothing more is done here. The pipeline then removes the
+  container and the attempt is given back; where the worker is killed before that, whoever takes the attempt up
+  makes room for a job of its own.
 """
 
 from __future__ import annotations

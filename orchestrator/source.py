@@ -7,22 +7,41 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
+import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from draftsman.domain.errors import CommitGoneError, SourceError
+from draftsman.domain.errors import CommitGoneError, PlanError, SourceError
 from draftsman.domain.plan import Tree
 from orchestrator.git import GitError, git, git_stream, token_config
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FETCH_SECONDS = 900
-_MAX_FILES = 200_000
+_MAX_FILES = 500_000
+_MAX_LISTING_BYTES = 128 * 2**20
 _MAX_HINT_BYTES = 512 * 1024
+_MAX_HINTS_BYTES = 16 * 2**20
+_MAX_ARCHIVE_BYTES = 4 * 2**30
 # A person named this repository: whoever owns its files, and whether a ref still names the commit, is no matter.
 _LOCAL_UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
-_GONE = ("not our ref", "couldn't find remote ref", "no such ref", "unadvertised object", "bad object")
+_GONE = ("not our ref", "couldn't find remote ref", "unadvertised object")
+# What git says where our own copy, not the remote, is at fault.
+_DAMAGED = (
+    "bad object",
+    "bad tree object",
+    "index-pack failed",
+    "loose object",
+    "not a git repository",
+    "object file",
+    "packfile",
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +59,10 @@ class Remote:
 
 
 class Mirror:
-    """Our bare copy of one repository. Each run keeps its commit by a ref of its own until it is released."""
+    """Our bare copy of one repository. Each run keeps its commit by a ref of its own until it is released.
+
+    Every method raises GitError where git fails on our own copy: `set_aside` and another `fetch` mend that.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,15 +76,19 @@ class Mirror:
         if not _SHA.fullmatch(sha):
             raise SourceError(f"{sha!r} is not a full commit SHA.")
         async with self._fetching:
-            await self._initialise()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._remove_stale_locks()
+            await git("init", "--bare", "--quiet", cwd=self.folder)
             if not await self._has(sha):
                 await self._fetch(remote, sha, run)
             await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
 
-    async def _initialise(self) -> None:
-        if not (self.folder / "HEAD").exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            await git("init", "--bare", "--quiet", cwd=self.folder)
+    def _remove_stale_locks(self) -> None:
+        """Remove what a git that was killed long ago left locked."""
+        for lock in (*self.folder.glob("*.lock"), *self.folder.glob("refs/**/*.lock")):
+            with suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > _FETCH_SECONDS:
+                    lock.unlink()
 
     async def _has(self, sha: str) -> bool:
         try:
@@ -73,7 +99,8 @@ class Mirror:
 
     async def _fetch(self, remote: Remote, sha: str, run: str) -> None:
         config = token_config(remote.url, remote.token) if remote.token else {}
-        options = ["--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        # Pruned: a tag `v1` that became `v1/rc1` would be in its way for ever.
+        options = ["--quiet", "--force", "--no-tags", "--prune", "--no-recurse-submodules", "--no-write-fetch-head"]
         if remote.is_local:
             config["protocol.file.allow"] = "always"
             options += ["--update-shallow", f"--upload-pack={_LOCAL_UPLOAD_PACK}"]
@@ -86,23 +113,58 @@ class Mirror:
                     f"The commit {sha[:12]} is not in {remote.name} any more: it was probably replaced by a force "
                     "push, or its branch was deleted."
                 ) from error
+            if any(phrase in error.detail for phrase in _DAMAGED):
+                raise
             raise SourceError(f"{remote.name} could not be fetched: {_reason(error)}", error.detail) from error
 
+    async def set_aside(self) -> None:
+        """Remove our copy, so that the next fetch makes it anew."""
+        async with self._fetching:
+            damaged = self.folder.with_name(f"{self.folder.name}.damaged-{time.time_ns()}")
+            with suppress(FileNotFoundError):
+                self.folder.rename(damaged)
+            await asyncio.to_thread(shutil.rmtree, damaged, ignore_errors=True)
+
     async def release(self, run: str) -> None:
-        """Drop the run's ref: its commit may be cleaned up."""
-        await git("update-ref", "-d", f"refs/draftsman/run/{run}", cwd=self.folder)
+        """Drop the run's ref: its commit may be cleaned up. A failure is logged, since it is no matter of the run."""
+        try:
+            await git("update-ref", "-d", f"refs/draftsman/run/{run}", cwd=self.folder)
+        except (GitError, OSError) as error:
+            log.warning("the ref of %s stays in %s: %s", run, self.folder, error)
 
     async def tree(self, sha: str, wanted: Callable[[Iterable[str]], list[str]]) -> Tree:
-        """Return the commit's file paths, and the contents of the regular files that `wanted` names."""
-        listing = await git("ls-tree", "-r", "-z", "-l", "--full-tree", sha, cwd=self.folder)
-        sizes: dict[str, int] = {}
-        for entry in listing.split(b"\0")[:_MAX_FILES]:
-            fields, _, path = entry.partition(b"\t")
-            mode, _, _, size = (fields.split() + [b""] * 4)[:4]
-            if mode in (b"100644", b"100755"):
-                sizes[path.decode("utf-8", "surrogateescape")] = int(size)
-        names = [path for path in wanted(sizes) if sizes.get(path, _MAX_HINT_BYTES + 1) <= _MAX_HINT_BYTES]
+        """Return the commit's file paths, and the contents of the regular files that `wanted` names.
+
+        Raises PlanError where the commit holds more files than anybody wrote by hand.
+        """
+        sizes = await self._list(sha)
+        names = []
+        room = _MAX_HINTS_BYTES
+        for path in wanted(sizes):
+            size = sizes.get(path, _MAX_HINT_BYTES + 1)
+            if size <= min(_MAX_HINT_BYTES, room):
+                names.append(path)
+                room -= size
         return Tree(frozenset(sizes), await self._read(sha, names))
+
+    async def _list(self, sha: str) -> dict[str, int]:
+        """Return the sizes of all regular files. Read as it comes: a few trees may name each other a billion times."""
+        sizes: dict[str, int] = {}
+        listed = 0
+        rest = b""
+        listing = git_stream("ls-tree", "-r", "-z", "-l", "--full-tree", sha, cwd=self.folder)
+        async with aclosing(listing):
+            async for part in listing:
+                listed += len(part)
+                *entries, rest = (rest + part).split(b"\0")
+                for entry in entries:
+                    fields, _, path = entry.partition(b"\t")
+                    mode, _, _, size = fields.split()
+                    if mode in (b"100644", b"100755"):
+                        sizes[path.decode("utf-8", "surrogateescape")] = int(size)
+                if len(sizes) > _MAX_FILES or listed > _MAX_LISTING_BYTES:
+                    raise PlanError(f"This commit holds more than {_MAX_FILES:,} files: Draftsman does not check it.")
+        return sizes
 
     async def _read(self, sha: str, paths: list[str]) -> dict[str, bytes]:
         usable = [path for path in paths if "\n" not in path]
@@ -124,9 +186,16 @@ class Mirror:
         """Return the object id of the commit's tree: the same files give the same id."""
         return (await git("rev-parse", f"{sha}^{{tree}}", cwd=self.folder)).decode().strip()
 
-    def archive(self, sha: str) -> AsyncIterator[bytes]:
-        """Yield the commit's files as a tar."""
-        return git_stream("archive", "--format=tar", sha, cwd=self.folder)
+    async def archive(self, sha: str) -> AsyncIterator[bytes]:
+        """Yield the commit's files as a tar. Raises PlanError where they are too large to build from."""
+        sent = 0
+        content = git_stream("archive", "--format=tar", sha, cwd=self.folder)
+        async with aclosing(content):
+            async for part in content:
+                sent += len(part)
+                if sent > _MAX_ARCHIVE_BYTES:
+                    raise PlanError(f"The files of this commit take more than {_MAX_ARCHIVE_BYTES // 2**30} GiB.")
+                yield part
 
     async def bundle(self, run: str, target: Path) -> None:
         """Write a git bundle of the run's commit, its history and all tags to `target`."""

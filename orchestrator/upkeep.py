@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from draftsman.store import attempts
-from draftsman.store.database import DATABASE_AWAY, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
 
 Wake = Callable[[], Awaitable[None]]
+"""Tells the workers that there may be work. It raises nothing: a wake-up that gets lost costs seconds, no more."""
 
 
 async def reconcile(pool: Pool[Any], wake: Wake, *, max_claims: int) -> None:
@@ -24,10 +25,12 @@ async def reconcile(pool: Pool[Any], wake: Wake, *, max_claims: int) -> None:
 
 
 async def reconcile_regularly(pool: Pool[Any], wake: Wake, *, max_claims: int, every_seconds: float = 10) -> None:
-    """Reconcile for ever: at once, then every `every_seconds`. A database or queue that is away is waited for."""
+    """Reconcile for ever: at once, then every `every_seconds`. A database that is away is waited for."""
     while True:
         try:
             await reconcile(pool, wake, max_claims=max_claims)
         except DATABASE_AWAY as error:
-            log.warning("reconcile failed, trying again: %s", error)
+            log.warning("reconcile failed, trying again: %r", error)
+        except DATABASE_REFUSED as error:
+            log.error("reconcile failed: Postgres refuses", exc_info=error)
         await asyncio.sleep(every_seconds)

@@ -45,8 +45,6 @@ class JobEnd:
     exit_code: int | None
     steps: tuple[StepResult, ...]
     detail: str = ""
-    timed_out_step: str | None = None
-    out_of_memory: bool = False
 
 
 def cancelled_before_start() -> JobEnd:
@@ -117,7 +115,6 @@ def _stopped(
     if stop is Stop.CANCELLED:
         return JobEnd(Conclusion.CANCELLED, "cancelled", result.exit_code, steps)
     what = _quoted(running.command) if running else "the job"
-    step = running.id if running else None
     if stop is Stop.LOG_SIZE:
         title = f"{what} wrote more than {limits.log_bytes // 2**20} MiB of output"
         detail = "Make it say less, or raise DRAFTSMAN_JOB_LOG_MB."
@@ -134,7 +131,7 @@ def _stopped(
         )
         setting = "JOB_TIMEOUT"
     detail = f"The limit is DRAFTSMAN_{setting}_SECONDS."
-    return JobEnd(Conclusion.TIMED_OUT, f"timed out: {title}", code, steps, detail, timed_out_step=step)
+    return JobEnd(Conclusion.TIMED_OUT, f"timed out: {title}", code, steps, detail)
 
 
 def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, ...], running: Step | None) -> JobEnd:
@@ -148,7 +145,6 @@ def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, .
         steps,
         "The kernel killed a process of the job at its memory limit. Use less (fewer parallel workers, say), or "
         "raise DRAFTSMAN_JOB_MEMORY_MB.",
-        out_of_memory=True,
     )
 
 

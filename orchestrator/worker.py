@@ -6,10 +6,11 @@ import asyncio
 import logging
 from typing import Any
 
+from arq.connections import ArqRedis
+from arq.typing import StartupShutdown
 from arq.worker import Worker, func
-from redis.exceptions import RedisError
 
-from draftsman.queue import QUEUE, WAKE, redis_settings
+from draftsman.queue import QUEUE, REDIS_AWAY, WAKE, redis_client
 from orchestrator.claims import Claims
 
 log = logging.getLogger(__name__)
@@ -19,26 +20,43 @@ _RESTART_SECONDS = 1
 
 
 async def listen(redis_url: str, claims: Claims) -> None:
-    """Turn wake-ups into claims for ever. Where Redis goes away, the arq loop is started anew until it is back."""
+    """Turn wake-ups into claims for ever. Where Redis goes away, the arq loop is started anew until it is back.
+
+    The log is told once that it went, and once that it came back.
+    """
+    away = False
+
+    async def connected(ctx: dict[Any, Any]) -> None:
+        nonlocal away
+        if away:
+            log.warning("wake-ups of Redis are heard again")
+        away = False
+        claims.wake()  # for those that were lost meanwhile
+
     while True:
-        worker = _arq_worker(redis_url, claims)
+        redis = redis_client(redis_url)
+        worker = _arq_worker(redis, claims, connected)
         try:
             await worker.async_run()
-        except (OSError, RedisError) as error:
-            log.warning("Redis is away, trying again: %s", error)
+        except REDIS_AWAY as error:
+            if not away:
+                log.warning("Redis is away, looking for attempts every few seconds until it is back: %r", error)
+            away = True
         finally:
-            await _close(worker)
+            await _end(worker)
+            await redis.aclose()
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-def _arq_worker(redis_url: str, claims: Claims) -> Worker:
+def _arq_worker(redis: ArqRedis, claims: Claims, connected: StartupShutdown) -> Worker:
     async def wake(ctx: dict[Any, Any], *_: Any, **__: Any) -> None:
         claims.wake()
 
     return Worker(
         functions=[func(wake, name=WAKE, keep_result=0, timeout=10, max_tries=1)],
-        redis_settings=redis_settings(redis_url),
+        redis_pool=redis,
         queue_name=QUEUE,
+        on_startup=connected,
         handle_signals=False,
         poll_delay=_POLL_SECONDS,
         health_check_interval=5,
@@ -47,9 +65,9 @@ def _arq_worker(redis_url: str, claims: Claims) -> Worker:
     )
 
 
-async def _close(worker: Worker) -> None:
-    try:
-        async with asyncio.timeout(2):
-            await worker.close()
-    except (OSError, RedisError, TimeoutError) as error:
-        log.debug("closing the arq loop: %s", error)
+async def _end(worker: Worker) -> None:
+    """End the loop's own tasks. arq's `close` talks to Redis first, and ends nothing where that is away."""
+    tasks = list(worker.tasks.values())
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -24,13 +26,26 @@ TEMPLATE = "migrated"
 
 SERVICES = frozenset(("postgres_url", "redis_url", "github", "client", "shared_desk", "program"))
 """Fixtures that start a server."""
+LEFT_OUT = pytest.StashKey[int]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, so that `make check` can do without."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what starts servers, so that `make check` can do without; leave out what only a Linux root can run."""
     for item in items:
         if SERVICES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
+    if sys.platform == "linux" and os.geteuid() == 0:
+        return
+    left_out = [item for item in items if item.get_closest_marker("linux_root")]
+    config.stash[LEFT_OUT] = len(left_out)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say how many tests this machine cannot run."""
+    number = config.stash.get(LEFT_OUT, 0)
+    return [f"left out: {number} tests that only a Linux root can run"] if number else []
 
 
 def database_at(url: str, name: str) -> str:

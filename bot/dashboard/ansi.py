@@ -17,10 +17,13 @@ SEQUENCE = re.compile(
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
     r"|\x1b[ -/]*[0-~]?"
 )
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that show nothing, reorder what stands around them, or are none in UTF-8."""
 
 MOST_PARAMETERS = 32
 """Numbers of one sequence that are looked at."""
+
+MOST_MARKUP = 4 * 2**20
 
 FLAGS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}
 ENDED_BY = {21: (1,), 22: (1, 2), 23: (3,), 24: (4,), 27: (7,), 29: (9,)}
@@ -38,11 +41,20 @@ class Style:
 PLAIN = Style()
 
 
-class Terminal:
-    """Turns lines into HTML one by one; a colour lasts from line to line until it is ended, as on a screen."""
+def visible(text: str) -> str:
+    """Return the text with a replacement character for each that would show nothing or mislead."""
+    return CONTROLS.sub("\ufffd", text.replace("\r\n", "\n"))
 
-    def __init__(self) -> None:
+
+class Terminal:
+    """Turns lines into HTML one by one; a colour lasts from line to line until it is ended, as on a screen.
+
+    `markup` is the characters that colours may take in all; what comes after is shown without them.
+    """
+
+    def __init__(self, *, markup: int = MOST_MARKUP) -> None:
         self._style = PLAIN
+        self._markup = markup
 
     def line(self, text: str) -> str:
         """Return the HTML of a line (without its line break). Every span that is opened is closed."""
@@ -64,7 +76,9 @@ class Terminal:
         shown = escape(CONTROLS.sub("", text))
         if not shown or self._style == PLAIN:
             return shown
-        return f"<span{_attributes(self._style)}>{shown}</span>"
+        opening = f"<span{_attributes(self._style)}>"
+        self._markup -= len(opening) + len("</span>")
+        return f"{opening}{shown}</span>" if self._markup >= 0 else shown
 
 
 def restyled(style: Style, parameters: str) -> Style:

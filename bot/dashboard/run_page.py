@@ -15,9 +15,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bot.dashboard.ansi import Terminal
+from bot.dashboard.ansi import Terminal, visible
 from bot.dashboard.log_sections import LogSection
 from bot.dashboard.run_view import RunView
+from bot.duration import duration
+from bot.markdown import plain
 from draftsman.domain.plan import Tier
 from draftsman.domain.run import RunState
 from draftsman.store.steps import StepRecord
@@ -27,6 +29,9 @@ REFRESH_SECONDS = 5
 
 LOUD = frozenset({"failure", "timed_out", "error", "running"})
 """Steps that are shown open."""
+
+COLOURS_MAY_TAKE = 3
+"""Characters of markup for each byte of a log. A log that changes its colour at every letter goes on without."""
 
 TIER_NAMES = {Tier.SETUP: "Setup", Tier.FAST: "Fast checks", Tier.FULL: "Full checks"}
 SECTION_NAMES = {"prepare": "Prepare", "image": "Image", "checkout": "Checkout"}
@@ -44,6 +49,11 @@ class Shown:
     said: str
     log: Markup
     open: bool
+
+
+def loud_steps(view: RunView) -> frozenset[str]:
+    """Return the ids of the steps that the page shows open: those that failed, run, or were cut short."""
+    return frozenset(step.id for step in view.steps if _step_outcome(step, view)[0] in LOUD)
 
 
 def render_run(view: RunView) -> str:
@@ -79,20 +89,20 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
-    environment.filters.update(duration=duration, moment=moment, words=words, url_path=quote)
+    environment.filters.update(duration=duration, moment=moment, words=words, url_path=url_path, plain=plain)
     return environment
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`."""
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+def _visible(value: object) -> object:
+    """Return what is put into the page: a text without characters that no browser shows."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def url_path(text: str) -> str:
+    """Return the text as the path of an address, whatever characters it has."""
+    return quote(text, errors="replace")
 
 
 def moment(when: datetime) -> str:
@@ -107,7 +117,7 @@ def words(value: str) -> str:
 
 def _code_url(view: RunView) -> str:
     """Return where GitHub shows the repository."""
-    return f"{view.server_url.rstrip('/')}/{quote(view.attempt.run.repository.full_name)}"
+    return f"{view.server_url.rstrip('/')}/{url_path(view.attempt.run.repository.full_name)}"
 
 
 def _took(view: RunView) -> float | None:
@@ -176,15 +186,12 @@ def _log(section: LogSection, view: RunView) -> Markup:
     head = "\n".join(_lines(section.head))
     if not section.omitted:
         return Markup(head)  # noqa: S704 - escaped by Terminal
-    cut = Markup(
-        '<span class="cut">… {} of this section are left out here: <a href="{}">read the whole log</a> …</span>'
-    )
-    link = cut.format(_size(section.omitted), f"{view.page_url}/{view.attempt.number}/log")
+    link = CUT.format(_size(section.omitted), f"{view.page_url}/{view.attempt.number}/log")
     return Markup("\n").join((Markup(head), link, Markup("\n".join(_lines(section.tail)))))  # noqa: S704
 
 
 def _lines(content: bytes) -> Iterator[str]:
-    terminal = Terminal()
+    terminal = Terminal(markup=COLOURS_MAY_TAKE * len(content))
     for line in content.removesuffix(b"\n").split(b"\n"):
         yield terminal.line(line.decode("utf-8", errors="replace"))
 

@@ -13,7 +13,9 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 from rich.markup import escape
 
-from draftsman import __version__, queue
+from bot import github
+from bot.github_error import GitHubError
+from draftsman import __version__
 from draftsman.cli import services, terminal
 from draftsman.cli.home import prepare_home
 from draftsman.domain.errors import DraftsmanError, HostError
@@ -24,6 +26,7 @@ from orchestrator import engine as docker
 
 _LOW_DISK_BYTES = 5 * 2**30
 _CLOCK_SECONDS = 30
+_EMBEDDED = "embedded: starts with `draftsman up`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ async def _examine(name: str, look: Callable[[Settings], Awaitable[str]], settin
 
 
 async def _database(settings: Settings) -> str:
-    pool = await database.connect(services.found(settings).database_url, size=1, wait_seconds=2)
+    url = services.found_database(settings)
+    if url is None:
+        return _EMBEDDED
+    pool = await database.connect(url, size=1, wait_seconds=2)
     try:
         if missing := await pending(pool):
             raise HostError(f"{len(missing)} migrations are missing: run `draftsman migrate`.")
@@ -65,11 +71,13 @@ async def _database(settings: Settings) -> str:
 
 
 async def _queue(settings: Settings) -> str:
-    redis = await queue.connect(services.found(settings).redis_url, wait_seconds=2)
-    try:
-        return "Redis answers" if await queue.answers(redis) else "Redis does not answer"
-    finally:
-        await redis.aclose()
+    url = services.found_redis(settings)
+    if url is None:
+        return _EMBEDDED
+    async with services.wake_ups(url) as wake_ups:
+        if not await wake_ups.answers():
+            raise HostError("Redis does not answer (REDIS_URL): start it. Without it, work starts some seconds later.")
+    return "Redis answers"
 
 
 async def _engine(settings: Settings) -> str:
@@ -106,10 +114,24 @@ async def _github(settings: Settings) -> str:
 
 
 async def _private_key(settings: Settings) -> str:
-    settings.read_private_key()
-    if settings.github_app_id is None:
-        raise HostError("GITHUB_APP_ID is not set.")
-    return f"is there, for App {settings.github_app_id}"
+    # A key is worth a look even where the id is missing: signing needs some id, whichever.
+    app_id, key = settings.github_app_id or "0", settings.read_private_key()
+    async with github.connect(app_id=app_id, private_key=key, api_url=settings.github_api_url) as app:
+        if settings.github_app_id is None:
+            raise HostError("GITHUB_APP_ID is not set; the key itself is good.")
+        try:
+            answer = await app.as_app("GET", "/app")
+        except GitHubError as error:
+            if error.status in (401, 404):
+                raise HostError(
+                    f"GitHub knows no App {app_id} with this key ({error}): compare GITHUB_APP_ID with the App's page, "
+                    "and generate a new private key there if this one is not in its list."
+                ) from error
+            if not error.transient:
+                raise
+            return f"can sign, for App {app_id}; GitHub could not be asked whether it is the App's ({error})"
+    name = answer.body.get("name") if isinstance(answer.body, dict) else None
+    return f"signs for App {app_id}, {name}"
 
 
 async def _webhook_secret(settings: Settings) -> str:

@@ -11,9 +11,9 @@ from draftsman.cli.home import prepare_home
 from draftsman.domain.plan import ProfileOverrides
 from draftsman.settings import Settings
 from orchestrator.images import BuildSettings, name_image, read_runner_layer
+from orchestrator.planner import Planner
 from orchestrator.planning.explain import explain, lines
 from orchestrator.planning.hints import wanted
-from orchestrator.planning.plan import make_plan
 from orchestrator.source import Mirrors
 
 
@@ -27,14 +27,18 @@ async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool
         tree = await mirror.tree(meant.sha, wanted)
     finally:
         await mirror.release(holder)
-    made = make_plan(
-        tree,
-        repo=meant.repo,
-        overrides=ProfileOverrides(),
-        templates=resources.dockerfile_templates(),
-        image_prefix=settings.image_prefix,
-        ca_bundle=settings.ca_bundle is not None,
-    )
+    planner = Planner()
+    try:
+        made = await planner.plan(
+            tree,
+            repo=meant.repo,
+            overrides=ProfileOverrides(),
+            templates=resources.dockerfile_templates(),
+            image_prefix=settings.image_prefix,
+            ca_bundle=settings.ca_bundle is not None,
+        )
+    finally:
+        await planner.close()
     tag, _ = name_image(
         read_runner_layer(),
         repo=meant.repo,

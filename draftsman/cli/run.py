@@ -37,6 +37,7 @@ async def run(settings: Settings, where: str, *, sha: str | None, tier: Tier | N
         repo=meant.repo,
         sha=meant.sha,
         identity=meant.identity,
+        cache_owner="-local",  # no owner on GitHub has this name: a stranger's clone must not write theirs
         remote=remote,
         tiers=frozenset((tier,) if tier else (Tier.FAST, Tier.FULL)),
     )
@@ -79,9 +80,16 @@ def outcome_json(run_id: str, repo: str, sha: str, outcome: Outcome) -> dict[str
 
 
 def _cancel_on_interrupt() -> asyncio.Event:
-    """Return an event that Ctrl-C sets: the job is then stopped and removed, not left behind."""
+    """Return an event that Ctrl-C sets: what goes on is stopped and cleaned up. A second Ctrl-C ends at once."""
     cancel = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, cancel.set)
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def first() -> None:
+        cancel.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    for number in signals:
+        loop.add_signal_handler(number, first)
     return cancel

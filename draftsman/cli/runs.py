@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from draftsman.ansi import HarmlessLines, harmless
 from draftsman.cli import services, terminal
+from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError
 from draftsman.domain.run import Attempt, RunState
 from draftsman.settings import Settings
@@ -38,11 +40,11 @@ async def list_runs(settings: Settings, *, repo: str | None, limit: int, as_json
         table.add_row(
             terminal.mark(attempt.conclusion),
             str(attempt.run.id)[:8],
-            escape(attempt.run.repository.full_name),
+            quoted(attempt.run.repository.full_name),
             attempt.run.head_sha[:12],
             str(attempt.number),
             state,
-            escape(attempt.title or ""),
+            quoted(attempt.title or ""),
         )
     terminal.console().print(table)
     return 0
@@ -66,18 +68,23 @@ async def print_log(settings: Settings, run_id: str, *, follow: bool) -> int:
         attempt_id = (await attempts.of_run(pool, await _find(pool, run_id)))[0].id
         position = 0
         section = ""
+        lines = HarmlessLines(colours=colours)
         while True:
             attempt = await attempts.get(pool, attempt_id)
             async for chunk in logs.read(pool, attempt_id, after=position):
                 position = chunk.position
                 if chunk.section != section:
                     section = chunk.section
-                    print(f"--- {section}")
-                text = terminal.harmless(chunk.content.decode("utf-8", "replace"), colours=colours)
-                print(text, end="", flush=True)
+                    _print_lines([*lines.finish(), f"--- {harmless(section)}"])
+                _print_lines(lines.feed(chunk.content))
             if not follow or attempt is None or attempt.state is RunState.FINISHED:
+                _print_lines(lines.finish())
                 return 0
             await asyncio.sleep(_FOLLOW_SECONDS)
+
+
+def _print_lines(lines: list[str]) -> None:
+    print("".join(f"{line}\n" for line in lines), end="", flush=True)
 
 
 async def _find(pool: Pool[Any], prefix: str) -> UUID:
@@ -126,28 +133,30 @@ def _summary(attempt: Attempt) -> dict[str, Any]:
 
 def _show(shown: Console, document: dict[str, Any]) -> None:
     sign = terminal.mark(document["conclusion"])
-    shown.print(f"{sign} [bold]{escape(document['repo'])}[/] at {document['sha']}")
-    shown.print(f"  {document['conclusion'] or document['state']}: {escape(document['title'] or '')}")
+    shown.print(f"{sign} [bold]{quoted(document['repo'])}[/] at {document['sha']}")
+    shown.print(f"  {document['conclusion'] or document['state']}: {quoted(document['title'] or '')}")
     if document["detail"]:
-        shown.print(escape(terminal.harmless(document["detail"], colours=False)))
-    shown.print(f"  attempt {document['attempt']}, wanted by {escape(', '.join(document['refs']))}")
+        shown.print(escape(harmless(document["detail"])))
+    shown.print(f"  attempt {document['attempt']}, wanted by {quoted(', '.join(document['refs']))}")
     if document["image"]:
         shown.print(
-            f"  image {escape(document['image']['tag'])} ({'cached' if document['image']['cached'] else 'built'})"
+            f"  image {quoted(document['image']['tag'])} ({'cached' if document['image']['cached'] else 'built'})"
         )
     shown.print("\n[bold]steps[/]")
     for step in document["steps"]:
         result = step["state"] if step["exit_code"] is None else f"exit {step['exit_code']}, {step['seconds']:.1f} s"
-        shown.print(f"  {step['id']:8} {escape(step['command'])}  [dim]{result}[/]")
+        shown.print(f"  {step['id']:8} {quoted(step['command'])}  [dim]{result}[/]")
     if document["annotations"]:
         shown.print("\n[bold]annotations[/]")
     for found in document["annotations"]:
-        shown.print(f"  {escape(found['path'])}:{found['line']}: {found['level']}: {escape(found['title'])}")
+        shown.print(f"  {quoted(found['path'])}:{found['line']}: {found['level']}: {quoted(found['title'])}")
     shown.print("\n[bold]why[/]")
     for item in document["evidence"]:
         place = f"{item['file']}:{item['line']}" if item["line"] else item["file"] or "default"
-        shown.print(f"  {item['decides']}: {escape(item['value'])}  [dim]{escape(place)}: {escape(item['rule'])}[/]")
+        shown.print(
+            f"  {quoted(item['decides'])}: {quoted(item['value'])}  [dim]{quoted(place)}: {quoted(item['rule'])}[/]"
+        )
     shown.print("\n[bold]history[/]")
     for event in document["history"]:
         detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items())
-        shown.print(f"  {event['at']:%Y-%m-%d %H:%M:%S} {event['action']} by {escape(event['actor'])} {escape(detail)}")
+        shown.print(f"  {event['at']:%Y-%m-%d %H:%M:%S} {event['action']} by {quoted(event['actor'])} {quoted(detail)}")

@@ -8,9 +8,8 @@ import logging
 from aiohttp import web
 
 from bot.reporter import Reporter
-from bot.serve import create_app
+from bot.serve import create_app, create_runner
 from bot.triggers import Rules
-from draftsman import queue
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
@@ -28,25 +27,26 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
         raise SettingsError("GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook.")
     urls = services.found(settings)
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
-    redis = await queue.connect(urls.redis_url)
-    try:
-        async with services.opened(urls.database_url) as pool, opened_app(settings) as github:
-            app = create_app(
-                pool=pool,
-                webhook_secret=settings.github_webhook_secret.get_secret_value(),
-                rules=Rules(settings.github_server_url.rstrip("/"), settings.skip_markers),
-                wake=lambda: queue.wake(redis),
-                redis_answers=lambda: queue.answers(redis),
-            )
-            reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
-            await until_told(_listen(app, settings), reporter.run(asyncio.Event()), with_parent=with_parent)
-    finally:
-        await redis.aclose()
+    async with (
+        services.wake_ups(urls.redis_url) as wake_ups,
+        services.opened(urls.database_url) as pool,
+        opened_app(settings) as github,
+    ):
+        await wake_ups.answers()  # so that the log tells at the start, not at the first delivery
+        app = create_app(
+            pool=pool,
+            webhook_secret=settings.github_webhook_secret.get_secret_value(),
+            rules=Rules(settings.github_server_url.rstrip("/"), settings.skip_markers),
+            wake=wake_ups.wake,
+            redis_answers=wake_ups.answers,
+        )
+        reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
+        await until_told(_listen(app, settings), reporter.run(asyncio.Event()), with_parent=with_parent)
     return 0
 
 
 async def _listen(app: web.Application, settings: Settings) -> None:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_OPEN_REQUESTS_SECONDS)
+    runner = create_runner(app, shutdown_seconds=_OPEN_REQUESTS_SECONDS)
     await runner.setup()
     try:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from draftsman import embedded
 from draftsman.cli.home import prepare_home
 from draftsman.domain.errors import HostError
+from draftsman.queue import WakeUps
 from draftsman.settings import Settings
 from draftsman.store import database
 from draftsman.store.database import Pool
@@ -45,16 +46,35 @@ async def started(settings: Settings) -> AsyncIterator[Services]:
 
 def found(settings: Settings) -> Services:
     """Return the URLs of the settings, or of the embedded servers that `draftsman up` runs. Raises HostError."""
-    database_url = settings.database_url.get_secret_value() if settings.database_url else None
-    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    database_url = database_url or embedded.running_url(settings.home / "postgres")
-    redis_url = redis_url or embedded.running_url(settings.home / "redis")
+    database_url, redis_url = found_database(settings), found_redis(settings)
     if database_url is None or redis_url is None:
         raise HostError(
             f"No Draftsman runs with its data in {settings.home}: start it with `draftsman up`, "
             "or set DATABASE_URL and REDIS_URL."
         )
     return Services(database_url, redis_url)
+
+
+def found_database(settings: Settings) -> str | None:
+    """Return the database's URL: of the settings, or of the embedded one where it runs, else None."""
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    return given or embedded.running_url(settings.home / "postgres")
+
+
+def found_redis(settings: Settings) -> str | None:
+    """Return the queue's URL: of the settings, or of the embedded one where it runs, else None."""
+    given = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return given or embedded.running_url(settings.home / "redis")
+
+
+@asynccontextmanager
+async def wake_ups(url: str) -> AsyncIterator[WakeUps]:
+    """Yield what wakes workers. Nobody waits for a Redis that is away."""
+    opened = WakeUps(url)
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
 @asynccontextmanager

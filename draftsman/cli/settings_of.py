@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from draftsman.domain.errors import SettingsError
@@ -20,7 +21,7 @@ def environment(env_file: Path | None = None) -> dict[str, str]:
 
 
 def parse(env_file: Path) -> dict[str, str]:
-    """Return NAME=VALUE lines as compose reads them: comments, blank lines, optional quotes, no expansion."""
+    """Return NAME=VALUE lines as compose reads them: comments, blank lines, optional quotes; nothing is expanded."""
     try:
         lines = env_file.read_text("utf-8").splitlines()
     except OSError as error:
@@ -33,8 +34,7 @@ def parse(env_file: Path) -> dict[str, str]:
         name, equals, value = stripped.partition("=")
         if not equals or not name.strip().isidentifier():
             raise SettingsError(f"{env_file}:{number}: expected NAME=VALUE.")
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
+        quoted = re.fullmatch(r"\s*(['\"])(.*)\1\s*(?:#.*)?", value)
+        value = quoted[2] if quoted else re.sub(r"(?:^|\s)#.*", "", value).strip()
         found[name.strip()] = value
     return found

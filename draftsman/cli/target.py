@@ -29,6 +29,8 @@ async def resolve(where: str, sha: str | None) -> Target:
     """Return the commit that is meant: `sha`, else HEAD. Raises SourceError with a sentence that says what is wrong."""
     if re.match(r"https?://", where):
         return await _resolve_url(where, sha)
+    if re.match(r"[a-z+]+://|[\w.-]+@[\w.-]+:", where):
+        raise SourceError(f"{where} is no folder and no https URL: clone it and name the folder, or use its https URL.")
     return await _resolve_folder(Path(where), sha)
 
 
@@ -62,12 +64,26 @@ async def _resolve_folder(folder: Path, sha: str | None) -> Target:
         found = await git("rev-parse", "--verify", "--end-of-options", commit, cwd=folder, config=trusting)
     except GitError as error:
         raise SourceError(f"{folder} has no commit {sha or 'HEAD'}.", error.detail) from error
-    changes = await git("status", "--porcelain", cwd=folder, config=trusting) if sha is None else b""
+    dirty = sha is None and await _has_changes(folder)
     origin = await _origin(folder, trusting)
     name = (_name_of(origin) if origin else None) or _local_name(folder)
-    return Target(
-        name, found.decode().strip(), Remote(str(folder), str(git_folder)), str(git_folder.resolve()), bool(changes)
-    )
+    return Target(name, found.decode().strip(), Remote(str(folder), str(git_folder)), str(git_folder.resolve()), dirty)
+
+
+async def _has_changes(folder: Path) -> bool:
+    """Return whether the folder differs from its commit, as far as can be told without running code of the folder.
+
+    A clean filter of the repository's own configuration is a command; each is set to nothing for this call.
+    """
+    try:
+        listed = await git("config", "--name-only", "--get-regexp", r"^filter\.", cwd=folder)
+    except GitError:
+        listed = b""  # none is configured
+    neutral = {name: "false" if name.endswith(".required") else "" for name in listed.decode().splitlines()}
+    try:
+        return bool(await git("status", "--porcelain", "--ignore-submodules=all", cwd=folder, config=neutral))
+    except GitError:
+        return False  # a bare repository, or somebody else's
 
 
 async def _origin(folder: Path, config: dict[str, str]) -> str | None:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 import sys
 
 from rich.console import Console
 from rich.markup import escape
 
+from draftsman.ansi import HarmlessLines, harmless
 from draftsman.domain.outcome import Outcome, StepResult
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Conclusion, RunState
-
-# Everything that moves the cursor, sets a title or rings: log text of a stranger must not steer a terminal.
-_CONTROL = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b[^\[\]]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
-)
-_SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 MARKS = {
     Conclusion.SUCCESS: "[green]✔[/]",
@@ -38,10 +31,9 @@ def mark(conclusion: Conclusion | None) -> str:
     return "[blue]●[/]" if conclusion is None else MARKS.get(conclusion, _FAILED)
 
 
-def harmless(text: str, *, colours: bool) -> str:
-    """Return log text without control sequences; colours are kept where the terminal shows them."""
-    text = _CONTROL.sub("", text)
-    return text if colours else _SGR.sub("", text)
+def quoted(text: str) -> str:
+    """Return a stranger's text as markup that shows it on one line, without its colours."""
+    return escape(" ⏎ ".join(harmless(text).strip("\n").split("\n")))
 
 
 class TerminalSink:
@@ -49,53 +41,41 @@ class TerminalSink:
 
     def __init__(self, shown: Console) -> None:
         self._console = shown
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
+        self._lines = HarmlessLines(colours=shown.is_terminal and not shown.no_color)
 
     async def __call__(self, progress: Progress) -> None:
         """Take one piece of progress."""
         match progress:
             case Output(_, content):
-                self._write(self._decoder.decode(content))
+                self._write(self._lines.feed(content))
             case Entered(RunState.PREPARING):
                 self._say("[bold]●[/] fetching the source and planning")
             case Planned(plan):
                 chains = ", ".join(f"{chain.ecosystem} {chain.version}" for chain in plan.toolchains) or "no language"
                 self._say(
-                    f"[bold]●[/] plan: {escape(chains)}, {plan.profile.dependency_manager}, "
+                    f"[bold]●[/] plan: {quoted(chains)}, {quoted(plan.profile.dependency_manager)}, "
                     f"{len(plan.profile.fast)} fast and {len(plan.profile.full)} full checks"
                 )
                 for warning in plan.warnings:
-                    self._say(f"  [yellow]{escape(warning)}[/]")
+                    self._say(f"  [yellow]{quoted(warning)}[/]")
             case Entered(RunState.BUILDING):
                 self._say("[bold]●[/] building the image")
             case ImageReady(image):
                 how = "cached" if image.cached else f"built in {image.build_seconds:.1f} s"
-                self._say(f"[bold]●[/] image {escape(image.tag)} ({how})")
+                self._say(f"[bold]●[/] image {quoted(image.tag)} ({how})")
             case StepStarted(step):
-                self._say(f"[bold]▸ {step.id}[/] {escape(step.command)}")
+                self._say(f"[bold]▸ {step.id}[/] {quoted(step.command)}")
             case StepFinished(result):
                 self._say(step_line(result))
             case Entered():
                 pass
 
     def _say(self, line: str) -> None:
-        self._write("", end=True)
+        self._write(self._lines.finish())
         self._console.print(line)
 
-    def _write(self, text: str, *, end: bool = False) -> None:
-        lines = (self._rest + text).split("\n")
-        self._rest = lines.pop()
-        if end and self._rest:
-            lines.append(self._rest)
-            self._rest = ""
-        if len(self._rest) > 8192:  # a line without an end must not grow for ever
-            lines.append(self._rest)
-            self._rest = ""
-        colours = self._console.is_terminal and not self._console.no_color
-        for line in lines:
-            reset = "\x1b[0m" if colours and "\x1b" in line else ""
-            self._console.file.write(f"  {harmless(line, colours=colours)}{reset}\n")
+    def _write(self, lines: list[str]) -> None:
+        self._console.file.write("".join(f"  {line}\n" for line in lines))
         self._console.file.flush()
 
 
@@ -103,22 +83,22 @@ def step_line(result: StepResult) -> str:
     """Return a finished step as one line of markup."""
     sign = MARKS[Conclusion.SUCCESS] if result.exit_code == 0 else _FAILED
     exit_note = "" if result.exit_code == 0 else f" [red]exit {result.exit_code}[/]"
-    return f"{sign} {result.id} {escape(result.command)} [dim]{result.seconds:.1f} s[/]{exit_note}"
+    return f"{sign} {result.id} {quoted(result.command)} [dim]{result.seconds:.1f} s[/]{exit_note}"
 
 
 def show_outcome(shown: Console, outcome: Outcome) -> None:
     """Print how an attempt ended: conclusion, title, what to do, and where the findings are."""
-    shown.print(f"{mark(outcome.conclusion)} [bold]{outcome.conclusion}[/]: {escape(outcome.title)}")
+    shown.print(f"{mark(outcome.conclusion)} [bold]{outcome.conclusion}[/]: {quoted(outcome.title)}")
     if outcome.detail:
-        shown.print(escape(harmless(outcome.detail, colours=False)))
+        shown.print(escape(harmless(outcome.detail)))
     for found in outcome.findings:
-        shown.print(f"  {escape(found.path)}:{found.line}: {found.level}: {escape(found.title)}")
+        shown.print(f"  {quoted(found.path)}:{found.line}: {found.level}: {quoted(found.title)}")
 
 
 def complain(sentence: str, detail: str = "") -> None:
     """Print an error on standard error: the sentence, then its detail indented."""
     shown = console(to_stderr=True)
-    shown.print(f"[red]draftsman:[/] {escape(sentence)}")
+    shown.print(f"[red]draftsman:[/] {quoted(sentence)}")
     if detail:
-        for line in harmless(detail, colours=False).splitlines()[-40:]:
+        for line in harmless(detail).splitlines()[-40:]:
             print(f"  {line}", file=sys.stderr)

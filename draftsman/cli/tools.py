@@ -11,6 +11,7 @@ from draftsman.settings import Settings
 from orchestrator import engine as docker
 from orchestrator.images import BuildSettings
 from orchestrator.pipeline import Tools
+from orchestrator.planner import Planner
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import Limits
 from orchestrator.source import Mirrors
@@ -38,12 +39,14 @@ async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Too
     """Yield the tools of a worker on the engine that answers. Raises EngineError."""
     home = prepare_home(settings)
     engine = await docker.connect(settings.docker_host)
+    planner = Planner()
     try:
         yield Tools(
             mirrors=Mirrors(home / "mirrors"),
             engine=engine,
             runner=DockerRunner(engine),
             templates=resources.dockerfile_templates(),
+            planner=planner,
             build=BuildSettings(
                 ca_bundle=settings.read_ca_bundle(),
                 proxies=settings.proxies,
@@ -53,6 +56,8 @@ async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Too
             limits=limits(settings),
             network=settings.job_network,
             image_prefix=settings.image_prefix,
+            cache_scope=settings.cache_scope,
         )
     finally:
+        await planner.close()
         await engine.close()

@@ -6,19 +6,19 @@ import asyncio
 import logging
 import os
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
-from draftsman import queue
 from draftsman.cli import services, tools
 from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import EngineError
+from draftsman.queue import WakeUps
 from draftsman.settings import Settings
 from draftsman.store.database import Pool
 from draftsman.store.locks import held
 from orchestrator.claims import ClaimRules, Claims
-from orchestrator.executor import ReadyTools, executor
+from orchestrator.executor import executor
 from orchestrator.pipeline import Tools
 from orchestrator.upkeep import reconcile_regularly
 from orchestrator.worker import listen
@@ -29,48 +29,65 @@ log = logging.getLogger(__name__)
 async def worker(settings: Settings, *, with_parent: bool) -> int:
     """Work until a signal. Returns the exit code of the command."""
     urls = services.found(settings)
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    redis = await queue.connect(urls.redis_url)
     # One connection for each job's journal, lease and build lock, and some for claims and upkeep.
     size = 4 + 3 * settings.job_slots
     async with (
+        services.wake_ups(urls.redis_url) as wake_ups,
         services.opened(urls.database_url, size=size) as pool,
         opened_app(settings) as github,
         AsyncExitStack() as stack,
     ):
-        ready_tools = _connecting(settings, pool, stack)
+        engine_tools = _EngineTools(settings, pool, stack)
         try:
-            await ready_tools()
+            await engine_tools.ready()
         except EngineError as error:
             log.error("%s Until it answers, every run ends as an error.", error)
         rules = ClaimRules(
-            owner=owner,
-            engine=socket.gethostname(),
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            engine=engine_tools.engine_id,
             slots=settings.job_slots,
             per_repository=settings.concurrency_per_repository,
             lease_seconds=settings.lease_seconds,
         )
-        claims = Claims(pool, executor(pool, ready_tools, github.contents_token), rules)
+        claims = Claims(pool, executor(pool, engine_tools.ready, github.contents_token), rules)
         await until_told(
             claims.run(),
             listen(urls.redis_url, claims),
-            reconcile_regularly(pool, lambda: queue.wake(redis), max_claims=settings.max_claims),
+            reconcile_regularly(pool, lambda: _wake(claims, wake_ups), max_claims=settings.max_claims),
             with_parent=with_parent,
         )
-    await redis.aclose()
     return 0
 
 
-def _connecting(settings: Settings, pool: Pool[Any], stack: AsyncExitStack) -> ReadyTools:
-    """Return what connects to the engine when it is first needed and answers, and keeps that connection."""
-    connecting = asyncio.Lock()
-    kept: list[Tools] = []
+async def _wake(claims: Claims, wake_ups: WakeUps) -> None:
+    """Wake this worker directly, and by way of Redis another one: this one may be busy."""
+    claims.wake()
+    await wake_ups.wake()
 
-    async def ready_tools() -> Tools:
-        async with connecting:
-            if not kept:
-                opened = tools.opened(settings, lambda key: held(pool, f"build {key}"))
-                kept.append(await stack.enter_async_context(opened))
-        return kept[0]
 
-    return ready_tools
+class _EngineTools:
+    """Connects to the engine when it is first needed and answers, and keeps that connection."""
+
+    def __init__(self, settings: Settings, pool: Pool[Any], stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._stack = stack
+        self._connecting = asyncio.Lock()
+        self._tools: Tools | None = None
+
+    async def ready(self) -> Tools:
+        """Return the tools. Raises EngineError while the engine is away."""
+        async with self._connecting:
+            if self._tools is None:
+                self._tools = await self._stack.enter_async_context(tools.opened(self._settings, self._build_lock))
+        return self._tools
+
+    def engine_id(self) -> str:
+        """Return the id of the engine, the same for all workers that share it. It must have answered before."""
+        if self._tools is None:
+            raise EngineError("The Docker engine has not answered yet.")
+        return self._tools.engine.facts.id
+
+    def _build_lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        # Workers on another engine have images of their own to build.
+        return held(self._pool, f"build {self.engine_id()} {key}")

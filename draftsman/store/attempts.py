@@ -85,7 +85,7 @@ async def claim(pool: Pool[Any], *, owner: str, lease_seconds: float, per_reposi
         # One claim at a time, and its snapshot taken after the lock: two at once would each count without the other.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIMING)
         attempt_id = await _claim_next(connection, owner, lease_seconds, per_repository)
-    return None if attempt_id is None else await get(pool, attempt_id)
+        return None if attempt_id is None else await get(connection, attempt_id)
 
 
 async def _claim_next(db: Database, owner: str, lease_seconds: float, per_repository: int) -> UUID | None:
@@ -128,17 +128,17 @@ async def renew(db: Database, attempt: Attempt, *, lease_seconds: float) -> None
 
 
 async def enter(db: Database, attempt: Attempt, state: RunState, *, owner: str) -> None:
-    """Move the attempt on to another active state. Raises LeaseLostError."""
+    """Move the attempt on to another active state; once it is there, nothing changes. Raises LeaseLostError."""
     moved = await db.fetchval(
         """
         WITH moved AS (
             UPDATE attempts SET state = $3, version = version + 1
-            WHERE id = $1 AND epoch = $2 AND state = ANY($4) RETURNING id, run_id
+            WHERE id = $1 AND epoch = $2 AND state = ANY($4) AND state <> $3 RETURNING id, run_id
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
             SELECT 'worker ' || $5, 'attempt.' || $3, run_id, id, '{}' FROM moved
         )
-        SELECT id FROM moved
+        SELECT id FROM moved UNION ALL SELECT id FROM attempts WHERE id = $1 AND epoch = $2 AND state = $3
         """,
         attempt.id,
         attempt.epoch,
@@ -174,7 +174,10 @@ async def keep_image(db: Database, attempt: Attempt, image: ImageUsed) -> None:
 
 
 async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str) -> None:
-    """End the attempt. Raises LeaseLostError; call it in the transaction that keeps the findings."""
+    """End the attempt. Raises LeaseLostError; call it in the transaction that keeps the findings.
+
+    Where this claim ended it so before, nothing changes: whoever lost the answer may ask again.
+    """
     ended = await db.fetchval(
         """
         WITH ended AS (
@@ -186,7 +189,8 @@ async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str
             SELECT 'worker ' || $8, 'attempt.finished', run_id, id,
                    jsonb_build_object('conclusion', $3::text, 'title', $4::text) FROM ended
         )
-        SELECT id FROM ended
+        SELECT id FROM ended UNION ALL
+        SELECT id FROM attempts WHERE id = $1 AND epoch = $2 AND state = 'finished' AND conclusion = $3 AND title = $4
         """,
         attempt.id,
         attempt.epoch,
@@ -222,19 +226,24 @@ async def give_back(db: Database, attempt: Attempt, *, owner: str) -> None:
 
 
 async def give_back_lost(db: Database, *, max_claims: int) -> list[UUID]:
-    """Queue again every attempt whose lease ran out, or end it as `error` after `max_claims`. Returns their ids."""
+    """Queue again every attempt whose lease ran out; at its `max_claims`-th loss end it as `error`.
+
+    A worker that stopped and gave its attempt back did not lose it. Returns their ids.
+    """
     rows = await db.fetch(
         """
         WITH lost AS (
-            SELECT id, lease_owner FROM attempts
+            SELECT id, lease_owner, losses + 1 AS losses FROM attempts
             WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR NO KEY UPDATE SKIP LOCKED
         ), ended AS (
             UPDATE attempts a SET
-                state = CASE WHEN epoch < $1 THEN 'queued' ELSE 'finished' END,
-                conclusion = CASE WHEN epoch < $1 THEN NULL ELSE 'error' END,
-                title = CASE WHEN epoch < $1 THEN NULL
-                             ELSE 'the worker was lost ' || epoch || ' times while it ran this' END,
-                finished_at = CASE WHEN epoch < $1 THEN NULL ELSE now() END,
+                losses = lost.losses,
+                state = CASE WHEN lost.losses < $1 THEN 'queued' ELSE 'finished' END,
+                conclusion = CASE WHEN lost.losses < $1 THEN NULL ELSE 'error' END,
+                title = CASE WHEN lost.losses < $1 THEN NULL
+                             ELSE 'the worker was lost ' || lost.losses
+                                  || CASE lost.losses WHEN 1 THEN ' time' ELSE ' times' END || ' while it ran this' END,
+                finished_at = CASE WHEN lost.losses < $1 THEN NULL ELSE now() END,
                 lease_owner = NULL, lease_expires = NULL, version = version + 1
             FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, lost.lease_owner
         ), audited AS (

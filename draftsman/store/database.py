@@ -15,8 +15,19 @@ log = logging.getLogger(__name__)
 
 Pool = asyncpg.Pool
 
-DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a statement raises where Postgres is away, restarts, or refuses."""
+DATABASE_AWAY = (
+    OSError,  # no connection, a broken one, no answer in time
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,  # asyncpg itself found the connection closed,
+    asyncpg.InternalClientError,  # or broken off within an answer: "cannot switch to state 12"
+    asyncpg.OperatorInterventionError,  # it shuts down, starts, recovers from a crash
+    asyncpg.InsufficientResourcesError,  # no connection, memory or disk left at this moment
+    asyncpg.TransactionRollbackError,  # a deadlock: this transaction was the one that had to give way
+)
+"""What a statement raises where Postgres cannot do it now: the same statement may succeed in a moment."""
+
+DATABASE_REFUSED = (asyncpg.PostgresError,)
+"""What a statement raises where Postgres is there and says no: it would say so again. Catch DATABASE_AWAY first."""
 
 
 class Database(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,19 +20,25 @@ class LogChunk:
     content: bytes
 
 
-async def append(db: Database, attempt: Attempt, section: str, content: bytes) -> None:
-    """Add a chunk at the end. A worker that lost its lease adds nothing."""
+async def append(db: Database, attempt: Attempt, section: str, content: bytes, *, position: int | None = None) -> None:
+    """Add a chunk at the end, or at `position`; where that is taken, nothing changes: it was kept before.
+
+    A worker that lost its lease adds nothing.
+    """
     await db.execute(
         """
         INSERT INTO log_chunks (attempt_id, position, section, size, content)
-        SELECT $1, (SELECT coalesce(max(position), 0) + 1 FROM log_chunks WHERE attempt_id = $1), $3, $4, $5
+        SELECT $1, coalesce($6, (SELECT coalesce(max(position), 0) + 1 FROM log_chunks WHERE attempt_id = $1)),
+               $3, $4, $5
         FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished'
+        ON CONFLICT (attempt_id, position) DO NOTHING
         """,
         attempt.id,
         attempt.epoch,
         clean(section),
         len(content),
         zlib.compress(content, 6),
+        position,
     )
 
 
@@ -78,3 +84,83 @@ async def tail(db: Database, attempt_id: UUID, *, limit: int, sections: frozense
         limit,
     )
     return b"".join(zlib.decompress(row["content"]) for row in rows)[-limit:]
+
+
+PIECE = 64 * 1024
+"""Bytes of a chunk that are decompressed at a time, however large it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedChunk:
+    """A chunk as it is stored. `start` is the bytes of its section before it, of `section_size` in all."""
+
+    section: str
+    start: int
+    size: int
+    section_size: int
+    packed: bytes
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the content, at most `PIECE` bytes at a time."""
+        yield from _pieces(self.packed)
+
+
+def _pieces(packed: bytes) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj()
+    while packed and not decompressor.eof:
+        piece = decompressor.decompress(packed, PIECE)
+        packed = decompressor.unconsumed_tail
+        if piece:
+            yield piece
+
+
+async def section_sizes(db: Database, attempt_id: UUID) -> dict[str, int]:
+    """Return the bytes of each section, in the order in which the sections began."""
+    rows = await db.fetch(
+        "SELECT section, sum(size) AS size FROM log_chunks WHERE attempt_id = $1 "
+        "GROUP BY section ORDER BY min(position)",
+        attempt_id,
+    )
+    return {row["section"]: row["size"] for row in rows}
+
+
+async def ends(db: Database, attempt_id: UUID, limits: Mapping[str, int]) -> list[PackedChunk]:
+    """Return the chunks that hold the first and the last half of `limits[section]` bytes of each named section.
+
+    They come in the order in which they were written and stay compressed: unpacking is work for a thread.
+    """
+    rows = await db.fetch(
+        """
+        SELECT section, start, size, section_size, content FROM (
+            SELECT c.position, c.section, c.size, c.content, (w.bytes + 1) / 2 AS half,
+                   sum(c.size) OVER (PARTITION BY c.section) AS section_size,
+                   sum(c.size) OVER (PARTITION BY c.section ORDER BY c.position) - c.size AS start
+            FROM log_chunks c JOIN unnest($2::text[], $3::bigint[]) AS w (section, bytes) ON w.section = c.section
+            WHERE c.attempt_id = $1 AND w.bytes > 0
+        ) chunks
+        WHERE start < half OR section_size - start - size < half
+        ORDER BY position
+        """,
+        attempt_id,
+        list(limits),
+        list(limits.values()),
+    )
+    return [PackedChunk(row["section"], row["start"], row["size"], row["section_size"], row["content"]) for row in rows]
+
+
+async def pieces(db: Database, attempt_id: UUID) -> AsyncIterator[bytes]:
+    """Yield the whole log, at most `PIECE` bytes at a time, out of a few chunks that are held at once."""
+    after = 0
+    while True:
+        rows = await db.fetch(
+            "SELECT position, content FROM log_chunks WHERE attempt_id = $1 AND position > $2 "
+            "ORDER BY position LIMIT 8",
+            attempt_id,
+            after,
+        )
+        for row in rows:
+            for piece in _pieces(row["content"]):
+                yield piece
+        if len(rows) < 8:
+            return
+        after = rows[-1]["position"]

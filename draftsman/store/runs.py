@@ -141,17 +141,3 @@ async def refs_of(db: Database, run_id: UUID) -> list[Ref]:
     """Return the names that want this commit checked, oldest first."""
     rows = await db.fetch("SELECT kind, name FROM run_refs WHERE run_id = $1 ORDER BY created_at, name", run_id)
     return [Ref(RefKind(row["kind"]), row["name"]) for row in rows]
-
-
-async def newest_on_ref(db: Database, repository_id: int, ref: Ref) -> str | None:
-    """Return the SHA of the newest run that the ref named, or None."""
-    sha: str | None = await db.fetchval(
-        """
-        SELECT r.head_sha FROM runs r JOIN run_refs f ON f.run_id = r.id
-        WHERE r.repository_id = $1 AND f.kind = $2 AND f.name = $3 ORDER BY f.created_at DESC LIMIT 1
-        """,
-        repository_id,
-        ref.kind,
-        ref.name,
-    )
-    return sha

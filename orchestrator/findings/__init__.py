@@ -1,7 +1,9 @@
 """What the tools of a repository said about its lines, out of what they printed.
 
 The output is hostile: a line counts only if it names a file of the repository, and everything is capped.
-Pure, but seconds of work for the largest output: call it off the event loop.
+Pure, but seconds of work for the largest output: call it off the event loop. It is no more than that whatever
+the output says: bytes and lines are limited for all steps together, and each line meets each of about thirty
+expressions once, whose time is linear in it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from orchestrator.findings.diagnostics import find_diagnostics
 from orchestrator.findings.javascript_tests import find_javascript_tests
 from orchestrator.findings.places import Places
 from orchestrator.findings.python_tests import find_python_tests
-from orchestrator.findings.text import split_lines
+from orchestrator.findings.text import MOST_LINES, split_lines
 
 LARGEST_OUTPUT = 8 * 1024 * 1024
 """Bytes that are looked at, of all steps together. The ends of the outputs count, the last step first."""
@@ -37,8 +39,8 @@ def find(
     """
     places = Places(paths, workspace)
     found: dict[tuple[str, ...], Finding] = {}
-    for tier, output in _tails(list(steps_output)):
-        for finding in islice(_find_in(split_lines(output), tier, places), MOST_OF_A_STEP):
+    for tier, lines in _last_lines(list(steps_output)):
+        for finding in islice(_find_in(lines, tier, places), MOST_OF_A_STEP):
             key = (tier, finding.path, str(finding.line), finding.title, finding.message)
             found.setdefault(key, finding)
     return _first(list(found.values()), MOST_FINDINGS)
@@ -51,15 +53,17 @@ def _find_in(lines: list[str], tier: Tier, places: Places) -> Iterator[Finding]:
     return chain(tests, script_tests, find_diagnostics(rest, tier, places))
 
 
-def _tails(outputs: list[tuple[Tier, bytes]]) -> list[tuple[Tier, bytes]]:
-    room = LARGEST_OUTPUT
+def _last_lines(outputs: list[tuple[Tier, bytes]]) -> list[tuple[Tier, list[str]]]:
+    room, most = LARGEST_OUTPUT, MOST_LINES
     kept = []
     for tier, output in reversed(outputs):
         tail = output[-room:] if room else b""
         room -= len(tail)
         if len(tail) < len(output):
             tail = tail.partition(b"\n")[2]
-        kept.append((tier, tail))
+        lines = split_lines(tail, most)
+        most -= len(lines)
+        kept.append((tier, lines))
     return kept[::-1]
 
 

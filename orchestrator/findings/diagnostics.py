@@ -46,7 +46,8 @@ MATCHERS = (
     Matcher(
         "eslint",
         re.compile(
-            rf"{PLACE}:(?P<column>\d{{1,7}}): (?P<message>.*) \[(?P<level>Error|Warning)(?:/(?P<code>[^\]]*))?\]$"
+            # No bracket in the rule: so each place that the message could end at is scanned once, to the next one.
+            rf"{PLACE}:(?P<column>\d{{1,7}}): (?P<message>.*) \[(?P<level>Error|Warning)(?:/(?P<code>[^\[\]]*))?\]$"
         ),
     ),
     Matcher(

@@ -12,6 +12,7 @@ import yaml
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Tree
+from orchestrator.planning.absurd import MAX_KEY_PARTS, absurd_ini, is_nested_too_deeply, long_toml_key
 from orchestrator.planning.trail import show
 
 Document = dict[str, Any]
@@ -31,6 +32,9 @@ def read_toml(tree: Tree, path: str) -> Document:
     text = tree.text(path)
     if text is None:
         return {}
+    long_key = long_toml_key(text)
+    if long_key is not None:
+        raise malformed(path, long_key, f"a key has more than {MAX_KEY_PARTS} parts. Correct the file.")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -38,8 +42,8 @@ def read_toml(tree: Tree, path: str) -> Document:
         line = int(place.group(1)) if place else text.count("\n") + 1
         reason = re.sub(r" \(at .*\)$", "", str(error))
         raise malformed(path, line, f"this is not valid TOML ({show(reason)}). Correct the file.") from None
-    except RecursionError:
-        raise malformed(path, 1, "this TOML is nested too deeply to be read.") from None
+    except (RecursionError, ValueError):  # ValueError: a number of more than 4,300 digits
+        raise malformed(path, 1, "this TOML holds nesting or numbers too large to be read.") from None
 
 
 def read_json(tree: Tree, path: str) -> Document:
@@ -64,6 +68,9 @@ def read_ini(tree: Tree, path: str) -> configparser.RawConfigParser:
     text = tree.text(path)
     if text is None:
         return parser
+    if absurd := absurd_ini(text):
+        line, what = absurd
+        raise malformed(path, line, f"{what}. Correct the file.")
     try:
         parser.read_string(text)
     except configparser.MissingSectionHeaderError as error:
@@ -82,7 +89,7 @@ def read_yaml(tree: Tree, path: str) -> object:
     Values stay strings (`3.10` is no number here). Never raises: YAML files are side evidence only.
     """
     text = tree.text(path)
-    if text is None or len(text) > MAX_YAML:
+    if text is None or len(text) > MAX_YAML or is_nested_too_deeply(text):
         return None
     try:
         return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (BaseLoader makes strings only)
@@ -100,6 +107,16 @@ def table(document: object, *keys: str) -> Document:
 def strings(value: object) -> tuple[str, ...]:
     """Return the strings of a list (at most 1,000), and none of anything else."""
     return tuple(item for item in value[:1000] if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def written(value: object) -> str:
+    """Return a value as a sentence shows it: what is no text or small number by its kind alone.
+
+    Python refuses to write numbers of more than 4,300 digits, and lists that are nested too deeply.
+    """
+    if isinstance(value, str | bool | float) or (isinstance(value, int) and value.bit_length() <= 64):
+        return show(str(value))
+    return {dict: "a table", list: "a list", int: "a huge number"}.get(type(value), f"a {type(value).__name__}")
 
 
 def line_of(text: str | None, *patterns: str) -> int | None:

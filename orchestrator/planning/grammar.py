@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 
-VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6}){0,2}")
 IMAGE = re.compile(r"[a-z0-9]+([._/:-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
 IMAGE_PREFIX = re.compile(r"([a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?/([a-z0-9]+([._-][a-z0-9]+)*/)*)?")
 DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 SCRIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,98}")
 PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./+-]{0,250}")
-REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
 PIN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6}){1,3}")
 """An exact release of a tool, as after `==` or `@`."""
 

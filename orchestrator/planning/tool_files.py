@@ -23,7 +23,7 @@ class ToolHint:
 
 
 def read_tool_files(tree: Tree, names: tuple[str, ...]) -> Iterator[ToolHint]:
-    """Yield what these files say for a tool that goes by any of `names`."""
+    """Yield what these files say for a tool that goes by any of `names`, at most one hint for each of them and file."""
     for number, raw in enumerate((tree.text(".tool-versions") or "").splitlines(), start=1):
         words = raw.split("#")[0].split()
         if words and words[0] in names:
@@ -31,6 +31,7 @@ def read_tool_files(tree: Tree, names: tuple[str, ...]) -> Iterator[ToolHint]:
                 raise malformed(".tool-versions", number, f"no version stands after {show(words[0])!r}.")
             if words[1] not in ("system", "latest"):
                 yield ToolHint(".tool-versions", number, words[1])
+            break  # the first line decides
     for path in MISE_FILES:
         tools = table(read_toml(tree, path), "tools")
         for name in names:

@@ -7,13 +7,25 @@ from draftsman.domain.plan import Evidence
 MAX_VALUE = 200
 """Characters of a hint that evidence shows; hints are strangers' text."""
 
+MAX_SENTENCE = 1000
+"""Characters of a rule or a warning. They are ours, but may name a stranger's files."""
+
 MAX_ENTRIES = 300
 
 
-def show(value: str) -> str:
-    """Return a stranger's text on one line, without control characters, in at most `MAX_VALUE` characters."""
-    line = "".join(char if char.isprintable() else " " for char in value[: 2 * MAX_VALUE]).strip()
-    return line if len(line) <= MAX_VALUE else line[: MAX_VALUE - 1] + "…"
+def show(value: str, limit: int = MAX_VALUE) -> str:
+    """Return a stranger's text on one line, without control characters, in at most `limit` characters.
+
+    Bytes that are no UTF-8 (lone surrogates in Python's paths) become U+FFFD, so that it can always be printed.
+    """
+    line = "".join(map(_printable, value[: 2 * limit])).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _printable(char: str) -> str:
+    if char.isprintable():
+        return char
+    return "\ufffd" if "\ud800" <= char <= "\udfff" else " "
 
 
 class Trail:
@@ -29,12 +41,14 @@ class Trail:
     def note(self, decides: str, value: str, rule: str, *, file: str | None = None, line: int | None = None) -> None:
         """Add evidence: `value`, read at `file` and `line`, decides `decides` by `rule`."""
         if len(self._evidence) < MAX_ENTRIES:
-            self._evidence.append(Evidence(decides, file, line, show(value), rule))
+            place = None if file is None else show(file)
+            self._evidence.append(Evidence(decides, place, line, show(value), show(rule, MAX_SENTENCE)))
 
     def warn(self, sentence: str) -> None:
         """Add a sentence that a person should read although the plan works."""
-        if sentence not in self._warnings and len(self._warnings) < MAX_ENTRIES:
-            self._warnings.append(sentence)
+        shown = show(sentence, MAX_SENTENCE)
+        if shown not in self._warnings and len(self._warnings) < MAX_ENTRIES:
+            self._warnings.append(shown)
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:

@@ -15,7 +15,17 @@ from orchestrator.planning.documents import read_yaml, table
 
 FOLDER = ".github/workflows/"
 MAX_WORKFLOWS = 10
-MAX_STEPS = 200
+MAX_CHARACTERS = 100_000
+"""Of all workflows together: the pure parser takes up to 20 s for 1 MB. Those after it count as absent."""
+
+MAX_JOBS = 50
+MAX_STEPS = 500
+"""By workflow."""
+
+MAX_COMMANDS = 200
+MAX_VERSIONS = 50
+"""By ecosystem."""
+
 PLAIN_COMMAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:=,@+-]{0,200}")
 VERSION_KEYS = {"python": "python-version", "node": "node-version"}
 
@@ -47,19 +57,27 @@ def is_workflow(path: str) -> bool:
 
 
 def read_workflows(tree: Tree) -> Workflows:
-    """Return what the workflows run. A workflow that cannot be read counts as absent."""
-    commands: list[Seen] = []
-    versions: dict[str, list[Seen]] = {ecosystem: [] for ecosystem in VERSION_KEYS}
+    """Return what the workflows run, each command and version once. A workflow that cannot be read counts as absent."""
+    commands: dict[str, Seen] = {}
+    versions: dict[str, dict[str, Seen]] = {ecosystem: {} for ecosystem in VERSION_KEYS}
+    characters = 0
     for path in sorted(filter(is_workflow, tree.paths))[:MAX_WORKFLOWS]:
-        document = read_yaml(tree, path)
+        text = tree.text(path) or ""
+        characters += len(text)
+        document = read_yaml(tree, path) if characters <= MAX_CHARACTERS else None
         if not isinstance(document, dict) or not _runs_on_changes(document.get("on")):
             continue
-        text = tree.text(path) or ""
-        for job in list(table(document, "jobs").values())[:50]:
-            commands.extend(Seen(path, _line(text, command), command) for command in _commands(job))
-            for ecosystem, key in VERSION_KEYS.items():
-                versions[ecosystem] += [Seen(path, _line(text, key), found) for found in _versions(job, key)]
-    return Workflows(tuple(commands), {name: tuple(found) for name, found in versions.items()})
+        lines = [" ".join(line.split()) for line in text.splitlines()]
+        jobs = list(table(document, "jobs").values())[:MAX_JOBS]
+        for command in _commands(jobs):
+            if command not in commands and len(commands) < MAX_COMMANDS:
+                commands[command] = Seen(path, _line(lines, command), command)
+        for ecosystem, key in VERSION_KEYS.items():
+            line = _line(lines, key)
+            for found in _versions(jobs, key):
+                if len(versions[ecosystem]) < MAX_VERSIONS:
+                    versions[ecosystem].setdefault(found, Seen(path, line, found))
+    return Workflows(tuple(commands.values()), {name: tuple(found.values()) for name, found in versions.items()})
 
 
 def _runs_on_changes(trigger: object) -> bool:
@@ -67,17 +85,21 @@ def _runs_on_changes(trigger: object) -> bool:
     return any(isinstance(name, str) and name in ("push", "pull_request") for name in names)
 
 
-def _steps(job: object) -> list[dict[str, object]]:
-    steps = job.get("steps") if isinstance(job, dict) else None
-    return [step for step in steps[:MAX_STEPS] if isinstance(step, dict)] if isinstance(steps, list) else []
+def _steps(jobs: list[object]) -> Iterator[tuple[object, dict[str, object]]]:
+    """Yield the steps, each with its job. Aliases let a few bytes of YAML repeat steps a million times."""
+    left = MAX_STEPS
+    for job in jobs:
+        steps = job.get("steps") if isinstance(job, dict) else None
+        chosen = steps[:left] if isinstance(steps, list) else []
+        left -= len(chosen)
+        yield from ((job, step) for step in chosen if isinstance(step, dict))
 
 
-def _commands(job: object) -> Iterator[str]:
-    if table(job, "defaults", "run").get("working-directory"):
-        return
-    for step in _steps(job):
+def _commands(jobs: list[object]) -> Iterator[str]:
+    for job, step in _steps(jobs):
         script = step.get("run")
-        if not isinstance(script, str) or step.get("working-directory"):
+        elsewhere = step.get("working-directory") or table(job, "defaults", "run").get("working-directory")
+        if not isinstance(script, str) or elsewhere:
             continue
         for line in script.splitlines()[:50]:
             command = " ".join(line.split())
@@ -85,17 +107,16 @@ def _commands(job: object) -> Iterator[str]:
                 yield command
 
 
-def _versions(job: object, key: str) -> Iterator[str]:
-    matrix = table(job, "strategy", "matrix").get(key)
-    values: list[object] = list(matrix[:20]) if isinstance(matrix, list) else [matrix]
-    values += [table(step, "with").get(key) for step in _steps(job)]
+def _versions(jobs: list[object], key: str) -> Iterator[str]:
+    values: list[object] = []
+    for job in jobs:
+        matrix = table(job, "strategy", "matrix").get(key)
+        values += matrix[:20] if isinstance(matrix, list) else [matrix]
+    values += [table(step, "with").get(key) for _, step in _steps(jobs)]
     for value in values:
         if isinstance(value, str):
             yield from (line.strip() for line in value.splitlines()[:20] if "${{" not in line)
 
 
-def _line(text: str, needle: str) -> int | None:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if needle in " ".join(line.split()):
-            return number
-    return None
+def _line(lines: list[str], needle: str) -> int | None:
+    return next((number for number, line in enumerate(lines, start=1) if needle in line), None)

@@ -16,6 +16,9 @@ from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, L
 from orchestrator.runners.log_frames import LogFrames
 from orchestrator.runners.report import REPORT_BYTES, read_report, report_in_tar
 
+PUT_SECONDS = 600.0
+"""How long the engine may take to take in a job's source: seconds where it is well."""
+
 _CHUNK_BYTES = 1024 * 1024
 _ABSENT = 404
 _CONFLICT = 409
@@ -23,10 +26,11 @@ _NOT_MODIFIED = 304
 
 
 class DockerRunner:
-    """A `Runner` on one engine."""
+    """A `Runner` on one engine. `put_seconds` limits how long it may take to take in a job's source."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, put_seconds: float = PUT_SECONDS) -> None:
         self._engine = engine
+        self._put_seconds = put_seconds
 
     async def start(self, spec: JobSpec, source: Path) -> Job:
         """Create the container, stream the source and the steps into it, start it."""
@@ -73,14 +77,23 @@ class DockerRunner:
         await self._remove(container.container_name(spec.id) if stray is None else stray.handle)
 
     async def _put(self, handle: str, source: Path, files: dict[str, bytes]) -> None:
-        async with self._engine.stream(
-            "PUT",
-            f"containers/{handle}/archive",
-            params={"path": container.JOB_FOLDER},
-            data=_job_tar(source, files),
-            headers={"Content-Type": "application/x-tar"},
-        ) as answer:
-            await answer.read()
+        try:
+            async with (
+                asyncio.timeout(self._put_seconds),
+                self._engine.stream(
+                    "PUT",
+                    f"containers/{handle}/archive",
+                    params={"path": container.JOB_FOLDER},
+                    data=_job_tar(source, files),
+                    headers={"Content-Type": "application/x-tar"},
+                ) as answer,
+            ):
+                await answer.read()
+        except TimeoutError as error:
+            raise EngineError(
+                f"The Docker engine did not take the job's source within {self._put_seconds:.0f} s. Is its disk full "
+                "or its machine overloaded?"
+            ) from error
 
     async def adopt(self, job_id: str) -> Job | None:
         """Return the job whose container the engine has under this attempt's name."""

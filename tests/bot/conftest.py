@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot import github as github_client
 from bot.github import GitHub
-from bot.serve import create_app
+from bot.serve import create_app, create_runner
 from bot.triggers import Rules
 from draftsman.store.database import Pool
 from tests.github import GitHubStandIn
@@ -51,7 +51,7 @@ async def served(pool: Pool[Any], github: GitHubStandIn) -> AsyncIterator[Served
             wake=wake,
             redis_answers=redis_answers,
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        runner = create_runner(app, shutdown_seconds=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         served.url = f"http://127.0.0.1:{runner.addresses[0][1]}"

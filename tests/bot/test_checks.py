@@ -13,7 +13,7 @@ from bot.annotations import MOST
 from bot.check_view import CheckView
 from bot.checks import CheckBody, check_run_body, log_sections
 from bot.markdown import size
-from bot.verdict import duration
+from bot.verdict import stands
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.plan import Evidence, Plan, Tier
 from draftsman.domain.run import Conclusion, RunState
@@ -198,13 +198,13 @@ STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
     (
         "our fault in full",
         make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED | {"full-1": "running"}, title="the engine is away"),
-        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "Draftsman could not run this: the engine is away"),
         ("failure", "Draftsman could not run this: the engine is away"),
     ),
     (
         "a job that says it passed and did not",
         make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED, title="its result is missing"),
-        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "Draftsman could not run this: its result is missing"),
         ("failure", "Draftsman could not run this: its result is missing"),
     ),
     (
@@ -229,6 +229,25 @@ def test_every_state_and_conclusion_is_reported_on_both_tiers() -> None:
         for body in bodies(view):
             assert body.title
             assert body.summary
+
+
+@pytest.mark.parametrize(
+    ("view", "shown", "stays"),
+    [
+        (make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED | {"full-1": "running"}), "success", True),
+        (make_view(conclusion=Conclusion.ERROR), "success", True),
+        (make_view(conclusion=Conclusion.ERROR, codes=ALL_PASSED | {"full-1": "running"}), None, False),
+        (make_view(conclusion=Conclusion.ERROR), "action_required", False),
+        (make_view(conclusion=Conclusion.ERROR, codes={"setup-1": 0, "fast-1": 1}), "success", False),
+        (make_view(conclusion=FAILURE, codes={"setup-1": 1}), "success", False),
+        (make_view(RunState.RUNNING), "success", False),
+    ],
+)
+def test_only_a_fast_tier_that_was_told_as_passed_stands_where_the_fault_is_ours(
+    view: CheckView, shown: str | None, stays: bool
+) -> None:
+    assert stands(view, Tier.FAST, shown) is stays
+    assert not stands(view, Tier.FULL, shown)
 
 
 def test_what_failed_is_read_first_and_the_log_ends_where_it_broke() -> None:
@@ -350,19 +369,3 @@ def test_whatever_is_in_it_github_takes_it(
         assert size(body.summary) <= 65_535
         assert size(body.title) <= 255
         assert "\n" not in body.title
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0.0 s"),
-        (9.94, "9.9 s"),
-        (9.96, "10 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (200, "3 min 20 s"),
-        (3600, "1 h"),
-    ],
-)
-def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
-    assert duration(seconds) == said

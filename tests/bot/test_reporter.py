@@ -15,7 +15,7 @@ from draftsman.domain.run import Conclusion
 from draftsman.store import attempts
 from draftsman.store.database import Pool
 from tests.bot.conftest import Served
-from tests.bot.work import claim, make_findings, make_plan
+from tests.bot.work import OWNER, Work, claim, make_findings, make_plan
 from tests.github import GitHubStandIn
 
 FAST, FULL = "Draftsman / fast", "Draftsman / full"
@@ -112,6 +112,51 @@ async def test_a_failing_fast_tier_has_annotations_and_full_says_not_run(
     assert [(one["path"], one["start_line"]) for one in fast.annotations] == [("src/a.py", 1)]
     assert (full.conclusion, full.title) == ("failure", "not run: fast failed")
     assert full.annotations == ()
+
+
+async def begin_full(pool: Pool[Any]) -> Work:
+    work = await claim(pool)
+    await work.plan(make_plan())
+    await work.sandbox()
+    await work.step("setup-1")
+    await work.step("fast-1")
+    await work.start("full-1")
+    return work
+
+
+async def test_a_fast_tier_that_github_shows_as_passed_stays_so_where_the_fault_is_ours(
+    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+) -> None:
+    await commit(github)
+    reporter()
+    work = await begin_full(pool)
+    await until(lambda: completed(github, FAST))
+    shown = newest(github, FAST)
+    # The attempt starts again and does not even come to its checks: what was true is not taken back.
+    await attempts.give_back(pool, work.attempt, owner=OWNER)
+    work = await claim(pool)
+    await work.plan(make_plan())
+    await work.finish(Conclusion.ERROR, "the engine is away")
+    await until(lambda: completed(github, FULL))
+    await asyncio.sleep(0.5)
+    fast, full = newest(github, FAST), newest(github, FULL)
+    assert fast == shown
+    assert fast.conclusion == "success"
+    assert (full.conclusion, full.title) == ("failure", "Draftsman could not run this: the engine is away")
+    assert await pool.fetchval("SELECT count(*) FROM unreported") == 0
+
+
+async def test_a_fast_tier_that_github_never_saw_pass_fails_where_the_fault_is_ours(
+    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+) -> None:
+    await commit(github)
+    work = await begin_full(pool)
+    await work.finish(Conclusion.ERROR, "the engine is away")
+    reporter()
+    await until(lambda: completed(github, FAST, FULL))
+    for name in (FAST, FULL):
+        told = newest(github, name)
+        assert (told.conclusion, told.title) == ("failure", "Draftsman could not run this: the engine is away")
 
 
 async def test_more_annotations_than_a_request_takes_all_arrive_once(

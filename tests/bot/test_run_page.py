@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -10,20 +10,31 @@ from uuid import UUID
 
 import pytest
 
-from bot.dashboard.log_sections import LARGEST_SECTION, collect, sections_of
-from bot.dashboard.run_page import duration, render_run
+from bot.dashboard.log_sections import LARGEST_SECTION, MOST_SECTIONS, PAGE_LOG, LogSection, shares, unpack
+from bot.dashboard.run_page import loud_steps, render_run
 from bot.dashboard.run_view import RunView
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Evidence, Plan, Profile, Tier, Toolchain
 from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, Run, RunState, Trust
-from draftsman.store.logs import LogChunk
+from draftsman.store.logs import PackedChunk
 from draftsman.store.steps import StepRecord
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RUN_ID = UUID("11111111-2222-3333-4444-555555555555")
 SHA = "0123456789abcdef0123456789abcdef01234567"
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def packed(name: str, *contents: bytes) -> list[PackedChunk]:
+    """A section's chunks as the store returns them."""
+    starts = [sum(map(len, contents[:number])) for number in range(len(contents))]
+    whole = sum(map(len, contents))
+    return [
+        PackedChunk(name, start, len(content), whole, zlib.compress(content))
+        for start, content in zip(starts, contents, strict=True)
+    ]
+
 
 ATTEMPT = Attempt(
     id=UUID(int=7),
@@ -68,13 +79,11 @@ VIEW = RunView(
             Tier.FULL, "tests/test a.py", 8, Level.FAILURE, "tests/test a.py::test_b", "assert 1 == 2\nwhere", "pytest"
         ),
     ),
-    sections=sections_of(
-        [
-            ("prepare", b"fetching\n"),
-            ("image", b"Step 1/4\n"),
-            ("fast-1", b"\x1b[32mAll checks passed!\x1b[0m\n"),
-            ("full-1", b"E   assert 1 == 2\n"),
-        ]
+    sections=(
+        LogSection("prepare", b"fetching\n"),
+        LogSection("image", b"Step 1/4\n"),
+        LogSection("fast-1", b"\x1b[32mAll checks passed!\x1b[0m\n"),
+        LogSection("full-1", b"E   assert 1 == 2\n"),
     ),
     attempts=(ATTEMPT, replace(ATTEMPT, id=UUID(int=6), number=1, conclusion=Conclusion.ERROR, title="engine away")),
     timings={"source": 0.8, "image": 41.5, "total": 73.0},
@@ -183,7 +192,7 @@ def test_while_the_image_is_built_its_log_is_open() -> None:
         VIEW,
         attempt=replace(ATTEMPT, state=RunState.BUILDING, conclusion=None, finished_at=None),
         steps=(StepRecord("fast-1", Tier.FAST, "ruff check .", "pending", None, None),),
-        sections=sections_of([("prepare", b"x"), ("image", b"y")]),
+        sections=(LogSection("prepare", b"x"), LogSection("image", b"y")),
     )
     assert parts(render_run(building)) == {"log-1": False, "log-2": True, "step-fast-1": False}
 
@@ -241,7 +250,7 @@ def test_nothing_that_strangers_wrote_becomes_markup() -> None:
         image=ImageUsed(HOSTILE, HOSTILE, True, 0),
         steps=(StepRecord("full-1", Tier.FULL, HOSTILE, "finished", 1, 1.0),),
         findings=(Finding(Tier.FULL, HOSTILE, 1, Level.FAILURE, HOSTILE, HOSTILE, HOSTILE),),
-        sections=sections_of([("full-1", HOSTILE.encode()), (HOSTILE, HOSTILE.encode())]),
+        sections=(LogSection("full-1", HOSTILE.encode()), LogSection(HOSTILE, HOSTILE.encode())),
         attempts=(replace(ATTEMPT, title=HOSTILE), replace(ATTEMPT, title=HOSTILE)),
         timings={HOSTILE: 1.0},
     )
@@ -254,7 +263,8 @@ def test_nothing_that_strangers_wrote_becomes_markup() -> None:
 
 def test_the_middle_of_a_long_log_is_left_out_and_the_page_says_how_much() -> None:
     lines = b"".join(b"line %06d\n" % number for number in range(100_000))
-    view = replace(VIEW, sections=sections_of([("full-1", lines)]))
+    sizes = {"full-1": len(lines)}
+    view = replace(VIEW, sections=unpack(sizes, shares(sizes), packed("full-1", lines)))
     page = render_run(view)
     assert "line 000000" in page
     assert "line 099999" in page
@@ -268,25 +278,75 @@ def test_the_middle_of_a_long_log_is_left_out_and_the_page_says_how_much() -> No
     assert section.tail.startswith(b"line ")
 
 
-@pytest.mark.parametrize("limit", [2, 10, 64, 1000])
-async def test_sections_are_read_chunk_by_chunk_whatever_the_chunks_are(limit: int) -> None:
+@pytest.mark.parametrize("limit", [2, 3, 10, 64, 139, 140, 1000])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_section_is_its_head_and_its_end_whatever_its_chunks_are(limit: int, size: int) -> None:
     whole = b"".join(b"%d\n" % number for number in range(50))
-
-    async def chunks() -> AsyncIterator[LogChunk]:
-        for position, byte in enumerate(whole):
-            yield LogChunk(2 * position, "full-1", bytes([byte]))
-            yield LogChunk(2 * position + 1, "image", b"")
-
-    full, image = await collect(chunks(), limit)
-    assert (full.name, image.name, image.head) == ("full-1", "image", b"")
+    contents = [whole[start : start + size] for start in range(0, len(whole), size)]
+    (full,) = unpack({"full-1": len(whole)}, {"full-1": limit}, packed("full-1", *contents))
     assert len(full.head) + len(full.tail) + full.omitted == len(whole)
-    assert len(full.head) + len(full.tail) <= max(limit, min(len(whole), limit))
+    assert len(full.head) + len(full.tail) <= limit
+    assert bool(full.omitted) is (limit < len(whole))
     assert whole.startswith(full.head)
     assert whole.endswith(full.tail)
 
 
+def test_a_section_of_which_nothing_is_shown_leads_to_the_whole_log() -> None:
+    (section,) = unpack({"full-1": 3 * 2**20}, {"full-1": 0}, [])
+    page = render_run(replace(VIEW, sections=(section,)))
+    assert "3.0 MiB of this section are left out here" in page
+
+
+def test_a_page_shows_so_much_of_a_log_and_no_more() -> None:
+    huge = {f"full-{number}": 5 * 2**20 for number in range(1, 21)}
+    assert PAGE_LOG - 20 <= sum(shares(huge).values()) <= PAGE_LOG
+    assert max(shares(huge).values()) - min(shares(huge).values()) <= 1
+    assert shares({"prepare": 10, "full-1": 2**30}) == {"prepare": 10, "full-1": LARGEST_SECTION}
+    many = {f"full-{number}": 2**30 for number in range(1000)}
+    assert sum(share > 0 for share in shares(many).values()) == MOST_SECTIONS
+    assert shares({}) == {}
+
+
+def test_what_failed_or_runs_has_the_larger_part() -> None:
+    sizes = {f"full-{number}": 5 * 2**20 for number in range(1, 101)}
+    given = shares(sizes, first={"full-99", "full-100"})
+    assert given["full-99"] == given["full-100"] == PAGE_LOG * 3 // 8
+    assert given["full-1"] > 0
+    assert sum(given.values()) <= PAGE_LOG
+    assert loud_steps(VIEW) == {"full-1"}
+
+
+def test_a_log_that_is_all_colours_does_not_blow_up_the_page() -> None:
+    rainbow = b"".join(b"\x1b[1;3;4;7;9;38;2;1;2;%d;48;2;3;4;5mx" % (number % 256) for number in range(8_000))
+    plain = render_run(replace(VIEW, sections=(LogSection("full-1", b"x" * len(rainbow)),)))
+    colourful = render_run(replace(VIEW, sections=(LogSection("full-1", rainbow),)))
+    assert len(colourful) < len(plain) + 3 * len(rainbow)
+    assert Outline(colourful).text.count("x") >= 8_000
+
+
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(-1, "0.0 s"), (0.44, "0.4 s"), (12.3, "12 s"), (59.9, "1 min 0 s"), (3900, "1 h 5 min")]
+    ("name", "shown"),
+    [
+        ("a\x00b", "a\ufffdb"),
+        ("a\x1b[31mb", "a\ufffd[31mb"),
+        ("a\u202eb", "a\ufffdb"),
+        ("a\udcffb", "a\ufffdb"),
+        ("a\rb\x7f", "a\ufffdb\ufffd"),
+        ("a\nb", "a\nb"),
+    ],
 )
-def test_durations_are_told_as_people_say_them(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
+def test_a_file_name_with_any_character_is_shown(name: str, shown: str) -> None:
+    plan = VIEW.plan
+    assert plan is not None
+    view = replace(
+        VIEW,
+        plan=replace(plan, evidence=(Evidence("python", name, 1, name, name),), warnings=(name,), dockerfile=name),
+        findings=(Finding(Tier.FULL, name, 1, Level.FAILURE, name, name, "pytest"),),
+        refs=(Ref(RefKind.BRANCH, name),),
+        attempt=replace(ATTEMPT, title=name, detail=name),
+    )
+    page = render_run(view)
+    Outline(page)
+    page.encode()
+    assert not set(page) & set("\x00\x1b\u202e\x7f\r")
+    assert page.count(f"{shown}:1") == 2

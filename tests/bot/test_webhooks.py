@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import io
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -201,6 +202,66 @@ async def test_a_body_over_the_cap_is_refused_whether_or_not_it_says_its_size(se
     assert (await send(served, io.BytesIO(body), signed(served, body)))[0] == 202
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "nonsense"])
+async def test_a_body_that_is_encoded_is_refused_before_it_is_unpacked(
+    served: Served, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    head = f"Content-Length: 2\r\nContent-Encoding: {encoding}\r\n"
+    assert b" 415 " in await send_raw(served, head, b"{}")
+    assert caplog.messages == []
+
+
+async def test_a_body_that_is_not_encoded_may_say_so(served: Served) -> None:
+    assert (await send(served, b"{}", signed(served, b"{}", Content_Encoding="Identity")))[0] == 202
+
+
+async def test_a_sender_who_leaves_is_no_trouble_of_the_database(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        assert await send_raw(served, "Content-Length: 100\r\n", b"{", leave=True) == b""
+        await asyncio.sleep(0.2)
+    assert caplog.messages == []
+
+
+async def send_raw(served: Served, headers: str, body: bytes, *, leave: bool = False) -> bytes:
+    """The status line of the answer to a request that no client sends; nothing where the sender leaves first."""
+    address = urlsplit(served.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = f"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}\r\n"
+    writer.write(head.encode() + body)
+    await writer.drain()
+    if leave:
+        await asyncio.sleep(0.1)
+    line = b"" if leave else await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return line
+
+
+@pytest.mark.parametrize("name", ["X-GitHub-Event", "X-GitHub-Delivery"])
+async def test_a_header_that_is_too_long_is_refused(served: Served, name: str) -> None:
+    status, answer = await send(served, b"{}", signed(served, b"{}", **{name: "a" * 101}))
+    assert status == 400
+    assert name in answer["error"]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("é" * 127 + "x", True), ("é" * 128, False)])
+async def test_a_branch_that_is_longer_than_github_allows_is_decided_not_retried_for_ever(
+    served: Served, github: GitHubStandIn, pool: Pool[Any], name: str, kept: bool
+) -> None:
+    github.auto_deliver = False
+    widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
+    sha = await widgets.commit({"a.py": "x = 2\n"})
+    payload = await github.push_payload(widgets, "refs/heads/main", before=None, after=sha)
+    body = json.dumps({**payload, "ref": f"refs/heads/{name}"}).encode()
+    status, answer = await send(served, body, signed(served, body, X_GitHub_Event="push"))
+    assert status == 202
+    assert ("run_id" in answer) is kept
+    [decision] = await decisions(pool)
+    assert ("`ref` is not a text of 1 to 266 bytes" in decision) is not kept
+
+
 async def test_a_queue_that_is_away_fails_no_delivery(served: Served, github: GitHubStandIn, pool: Pool[Any]) -> None:
     served.wake_error = ConnectionError("the queue is away")
     widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
@@ -210,13 +271,16 @@ async def test_a_queue_that_is_away_fails_no_delivery(served: Served, github: Gi
     assert await attempts.queued(pool) == 1
 
 
-async def test_a_database_that_is_away_is_told_to_github(served: Served, pool: Pool[Any]) -> None:
+async def test_a_database_that_refuses_a_delivery_or_is_away_is_told_to_github(served: Served, pool: Pool[Any]) -> None:
     await pool.execute("ALTER TABLE deliveries RENAME TO elsewhere")
     status, _ = await send(served, b"{}", signed(served, b"{}"))
-    assert status == 503
+    assert status == 500
     await pool.execute("ALTER TABLE elsewhere RENAME TO deliveries")
     status, _ = await send(served, b"{}", signed(served, b"{}"))
     assert status == 202
+    pool.terminate()
+    status, _ = await send(served, b"{}", signed(served, b"{}"))
+    assert status == 503
 
 
 async def test_health_and_security_headers(served: Served, pool: Pool[Any]) -> None:

@@ -192,3 +192,21 @@ def test_migrate_can_be_run_again(home: Path) -> None:
     first = draftsman(home, "migrate")
     assert (first.returncode, "applied 0001_first" in first.stdout) == (0, True), first.stderr
     assert "up to date" in draftsman(home, "migrate").stdout
+
+
+def test_plan_runs_no_filter_of_the_folders_own_configuration(home: Path, repository: Path, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    commit(repository, {".gitattributes": "*.py filter=evil\n"})
+    git(repository, "config", "filter.evil.clean", f"sh -c 'touch {proof}; cat'")
+    git(repository, "config", "core.fsmonitor", f"touch {proof}")
+    proof.unlink(missing_ok=True)
+    (repository / "calculator.py").write_text("changed\n")
+    assert draftsman(home, "plan", str(repository)).returncode == 0
+    assert not proof.exists()
+
+
+def test_plan_of_a_bare_repository_works_and_of_an_ssh_address_says_what_does(home: Path, repository: Path) -> None:
+    bare = home / "bare.git"
+    git(repository, "clone", "-q", "--bare", str(repository), str(bare))
+    assert draftsman(home, "plan", str(bare)).returncode == 0
+    assert "https URL" in draftsman(home, "plan", "git@example.com:acme/widgets.git").stderr

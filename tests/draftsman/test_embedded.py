@@ -177,6 +177,7 @@ async def test_after_kill_9_of_the_parent_the_servers_end_and_the_next_start_has
         assert await gone(server)
 
 
+@pytest.mark.linux_root
 async def test_kill_9_of_the_parent_alone_ends_the_servers_on_linux(folder: Path) -> None:
     async with parent(folder) as (pid, _, _):
         servers = [postmaster(folder / "postgres"), int((folder / "redis/data/pid").read_text())]
@@ -277,6 +278,7 @@ async def test_a_half_made_data_folder_is_made_anew(folder: Path) -> None:
         assert await connection.fetchval("SELECT 1") == 1
 
 
+@pytest.mark.linux_root
 async def test_root_is_told_which_folder_its_postgres_cannot_enter(folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
@@ -290,6 +292,7 @@ async def test_root_is_told_which_folder_its_postgres_cannot_enter(folder: Path)
             assert await connection.fetchval("SELECT 1") == 1
 
 
+@pytest.mark.linux_root
 async def test_an_installation_that_its_account_cannot_read_is_copied(folder: Path) -> None:
     from draftsman.embedded.postgres import _copy, _install
 

@@ -29,6 +29,7 @@ def test_defaults_need_nothing() -> None:
         ({"DRAFTSMAN_PROT": "3000"}, "DRAFTSMAN_PROT"),
         ({"GITHUB_API_URL": "api.github.com"}, "GITHUB_API_URL"),
         ({"DRAFTSMAN_JOB_NETWORK": "host"}, "DRAFTSMAN_JOB_NETWORK"),
+        ({"DRAFTSMAN_CACHE_SCOPE": "everybody"}, "DRAFTSMAN_CACHE_SCOPE"),
         ({"GITHUB_APP_ID": "1; DROP"}, "GITHUB_APP_ID"),
         ({"DRAFTSMAN_IMAGE_PREFIX": "mirror.example"}, "DRAFTSMAN_IMAGE_PREFIX"),
     ],

@@ -25,17 +25,15 @@ from orchestrator.base_images import base_images, pull_failure
         ("\ufeffFROM a:1@sha256:" + "0" * 64, ("a:1@sha256:" + "0" * 64,)),
         ("FROM registry.example.com:5000/a/b:c\r\n", ("registry.example.com:5000/a/b:c",)),
         ("FROM ../../etc?x=1\n", ()),
+        ("FROM a\nRUN --mount=type=bind,from=b:1,target=/x cat /x\n", ("a", "b:1")),
+        ("FROM a\nRUN cat<<EOF\nFROM b\n", ("a", "b")),
+        ("FROM a\nRUN x\x85\u2028FROM c\n", ("a",)),
         ("FROM\n", ()),
         ("", ()),
     ],
 )
 def test_base_images(dockerfile: str, expected: tuple[str, ...]) -> None:
     assert base_images(dockerfile, {"SET": "2"}) == expected
-
-
-def test_stages_after_the_target_are_left_out() -> None:
-    dockerfile = "FROM a AS dev\nFROM b AS prod\n"
-    assert base_images(dockerfile, {}, "dev") == ("a",)
 
 
 def test_an_image_that_does_not_exist_is_the_authors_error() -> None:

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,8 @@ class Image:
     """One image to be built, under a tag of its own."""
 
     def __init__(self, engine: Engine, use_buildkit: bool) -> None:
-        self.engine = engine
+        # The same engine, taken for one that is too old for BuildKit.
+        self.engine = Engine(engine._calls, engine._streams, replace(engine.facts, buildkit=use_buildkit))
         self.use_buildkit = use_buildkit
         self.tag = f"draftsman-tests/builder:{uuid.uuid4().hex}"
         self.log = b""
@@ -37,7 +39,6 @@ class Image:
             build_args={"WORD": "from outside"},
             timeout_seconds=timeout_seconds,
             output=output,
-            use_buildkit=self.use_buildkit,
         )
 
 

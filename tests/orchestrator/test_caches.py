@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +38,39 @@ def test_every_variable_points_into_the_mount() -> None:
         paths = [value for value in mount.env.values() if value.startswith("/")]
         assert paths
         assert all(path.startswith(mount.path) for path in paths)
+
+
+def test_an_owner_has_volumes_of_its_own_whatever_its_case() -> None:
+    names = {mount.volume for owner in ("Acme", "acme", "ACME") for mount in cache_mounts(["uv", "yarn"], owner)}
+    assert names == {"draftsman_acme_uv_cache", "draftsman_acme_npm_cache"}
+
+
+def test_no_two_owners_share_a_volume_and_every_name_is_one_that_engines_take() -> None:
+    owners = (
+        "local",
+        "a-b",
+        "a_b",
+        "a.b",
+        "a.5fb",
+        "a",
+        "b_pip",
+        "",
+        "é",
+        "../x",
+        "x" * 64,
+        "x" * 65,
+        "x" * 66,
+        ".." * 40,
+    )
+    names = [mount.volume for owner in owners for mount in cache_mounts(["pip", "uv"], owner)]
+    names += [mount.volume for mount in cache_mounts(["pip", "uv"])]
+    assert len(set(names)) == 2 * len(owners) + 2
+    assert all(re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}", name) for name in names)
+
+
+def test_a_scope_changes_nothing_but_the_volume() -> None:
+    shared, (own,) = cache_mounts(["pnpm"])[0], cache_mounts(["pnpm"], "acme")
+    assert replace(own, volume=shared.volume) == shared
 
 
 @pytest.mark.engine

@@ -38,7 +38,7 @@ async def claim(pool: Pool[Any], owner: str = "one", *, lease_seconds: float = 3
 
 
 def rules(*, lease_seconds: float = 30) -> ClaimRules:
-    return ClaimRules(owner="w", engine="e", slots=2, per_repository=2, lease_seconds=lease_seconds)
+    return ClaimRules(owner="w", engine=lambda: "e", slots=2, per_repository=2, lease_seconds=lease_seconds)
 
 
 async def finished(pool: Pool[Any], attempt_id: UUID) -> Attempt:

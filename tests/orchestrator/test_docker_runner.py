@@ -135,6 +135,17 @@ async def test_a_large_source_is_streamed(runner: DockerRunner, tmp_path: Path, 
     assert (await runner.result(job)).exit_code == 0
 
 
+async def test_an_engine_that_takes_too_long_over_the_source(engine: Engine, tmp_path: Path, spec_of: SpecOf) -> None:
+    source = tmp_path / "source.bundle"
+    with source.open("wb") as file:
+        file.truncate(2**30)
+    spec = spec_of(fast=("true",))
+    runner = DockerRunner(engine, put_seconds=0.2)
+    with pytest.raises(EngineError, match="did not take the job's source within"):
+        await runner.start(spec, source)
+    assert await runner.adopt(spec.id) is None
+
+
 async def test_a_source_that_is_none(runner: DockerRunner, tmp_path: Path, spec_of: SpecOf) -> None:
     source = tmp_path / "source.bundle"
     source.write_bytes(b"no bundle\n")

@@ -307,6 +307,16 @@ def test_messages_and_titles_are_bounded() -> None:
         b"not ok 1 - a\n  ---\n      " + b"a " * 900 + b"\n",
         b"==== FAILURES ====\n____ a ____\n" + b'  File "' * 200 + b"\n",
         b"x" * 399 + b":\n",
+        b"x.py:1:1: " + b"[Error/ " * 248 + b"\n",
+        b"a.js:1:1: " + b" [Error/a" * 220 + b"\n",
+        b"a.js:1:1: " + b" [Error/a]" * 199 + b" \n",
+        b"(1234567,1" * 8 + b":\n",
+        b"  3:4  error" + b"  x" * 600 + b"\n",
+        b"::error " + b"file=a.js,line=1," * 58 + b":\n",
+        b"src/shop.py:1: error: x\nsrc/shop.py:1: note: y\n",
+        b"FAIL  a > b\n" + b" " * 16 + b"1234567 x\n" * 20,
+        "⎯".encode() * 600 + b"\n",
+        b"\x9d\xc2\x9d" * 30 + b"\n",
     ],
 )
 def test_the_largest_output_takes_seconds_whatever_it_is_made_of(unit: bytes) -> None:
@@ -314,3 +324,17 @@ def test_the_largest_output_takes_seconds_whatever_it_is_made_of(unit: bytes) ->
     started = time.process_time()
     find([(Tier.FAST, output)], PATHS)
     assert time.process_time() - started < 15
+
+
+def test_steps_without_number_share_one_budget() -> None:
+    output = b"a.js:1:1: x\n" * 1000
+    started = time.process_time()
+    find([(Tier.FULL, output)] * 700, PATHS)
+    assert time.process_time() - started < 15
+
+
+def test_the_lines_of_the_last_step_count_first() -> None:
+    last = b"src/shop.py:1:8: F401 last\n"
+    blank = b"\n" * 200_000
+    findings = find([(Tier.FAST, b"src/shop.py:1:8: F401 first\n"), (Tier.FULL, blank + last)], PATHS)
+    assert [finding.message for finding in findings] == ["last"]

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import tarfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from draftsman.domain.errors import BuildError
+from draftsman.domain.errors import BuildError, HostError
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Plan
+from orchestrator.builder import build
 from orchestrator.engine import Engine
 from orchestrator.images import BuildSettings, ensure, pack, read_runner_layer
 from tests.orchestrator.engine_fixtures import WITH_GIT, WITH_USER
-from tests.orchestrator.sandbox_parts import make_plan, no_lock
+from tests.orchestrator.sandbox_parts import make_plan, no_lock, nothing
 
 REPO = "draftsman-tests/images"
 
@@ -145,6 +147,88 @@ async def test_a_dockerfile_of_the_repository_sees_its_tree(ensured: Ensure) -> 
     assert await _run(used.tag, "cat", "/copied") == "of the tree"
     other = await ensured(plan, context=context, context_digest="2")
     assert other.tag != used.tag
+
+
+def _tree(files: dict[str, bytes]) -> Callable[[], AsyncIterator[bytes]]:
+    async def context() -> AsyncIterator[bytes]:
+        yield pack(files)
+
+    return context
+
+
+@pytest.mark.engine
+async def test_the_dockerfile_that_was_checked_is_built_whatever_the_archive_says(ensured: Ensure) -> None:
+    text = _unique() + "COPY Dockerfile /copied\n"
+    context = _tree({"Dockerfile": b"FROM busybox\nADD http://127.0.0.1:9/ /x\n"})
+    used = await ensured(make_plan(text, path="Dockerfile"), context=context)
+    assert await _run(used.tag, "cat", "/copied") == text
+
+
+@pytest.mark.engine
+async def test_a_dockerfile_that_reaches_for_the_host_is_not_built(ensured: Ensure, engine: Engine) -> None:
+    reached = asyncio.Event()
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    tag = f"draftsman-tests/triggers:{uuid.uuid4().hex}"
+    await build(
+        engine,
+        context=pack({"Dockerfile": f"FROM busybox\nENV FILES={url}\nONBUILD ADD {url} /x\n".encode()}),
+        tag=tag,
+        labels={},
+        build_args={},
+        timeout_seconds=60,
+        output=nothing,
+    )
+    try:
+        for text, says in (
+            (f"FROM busybox\nADD {url} /x\n", "Line 2 of the Dockerfile"),
+            (f"FROM busybox\nONBUILD ADD {url} /x\n", "Line 2 of the Dockerfile"),
+            (f"FROM {tag}\n", "its ONBUILD"),
+        ):
+            with pytest.raises(BuildError, match=says):
+                await ensured(make_plan(text, path="Dockerfile"), context=_tree({}))
+    finally:
+        await engine.call("DELETE", f"images/{tag}", params={"force": "1"})
+        server.close()
+    assert not reached.is_set()
+
+
+@pytest.mark.engine
+async def test_a_variable_of_the_base_image_is_no_way_around(ensured: Ensure, engine: Engine) -> None:
+    # PATH is set by the image: its value goes before the one that the Dockerfile shows.
+    text = "FROM python:3.13-slim\nARG PATH=.\nADD $PATH /x\n"
+    with pytest.raises(BuildError, match="Line 3 of the Dockerfile"):
+        await ensured(make_plan(text, path="Dockerfile"), context=_tree({}))
+
+
+@pytest.mark.engine
+async def test_the_log_says_that_a_dockerfile_of_ones_own_has_no_ca_bundle(ensured: Ensure) -> None:
+    settings = BuildSettings(ca_bundle=b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
+    text = f"FROM busybox\nRUN echo {uuid.uuid4().hex} certificate verify failed; exit 1\n"
+    with pytest.raises(BuildError, match="exited 1") as caught:
+        await ensured(make_plan(text, path="Dockerfile"), context=_tree({}), settings=settings)
+    assert caught.value.detail.startswith("This Dockerfile is built as it is: the host's CA bundle")
+    assert b"This Dockerfile is built as it is" in ensured.log
+
+
+@pytest.mark.engine
+async def test_a_registry_that_never_answers_is_waited_for_only_so_long(ensured: Ensure) -> None:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    name = f"127.0.0.1:{server.sockets[0].getsockname()[1]}/absent:1"
+    begin = time.monotonic()
+    with pytest.raises(HostError, match=r"absent:1 was not pulled within 2 s, .* DRAFTSMAN_BUILD_TIMEOUT_SECONDS"):
+        await ensured(make_plan(f"FROM {name}\n"), settings=BuildSettings(timeout_seconds=2))
+    assert time.monotonic() - begin < 8
+    server.close()
 
 
 @pytest.mark.engine

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from draftsman.domain.errors import CommitGoneError, SourceError
-from orchestrator.git import git
+from draftsman.domain.errors import CommitGoneError, PlanError, SourceError
+from orchestrator.git import GitError, git
 from orchestrator.source import Mirror, Mirrors, Remote
 
 
@@ -135,3 +135,63 @@ async def test_a_token_stands_in_no_command_line_and_no_error(mirror: Mirror) ->
     with pytest.raises(SourceError) as raised:
         await mirror.fetch(remote, "a" * 40, "r1")
     assert "ghs_hush" not in str(raised.value) + raised.value.detail + repr(remote.name)
+
+
+async def test_a_server_that_never_answers_is_given_up() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, asyncio.timeout(20):
+        with pytest.raises(GitError, match="longer than 1 s"):
+            await git("ls-remote", f"http://127.0.0.1:{port}/x.git", timeout=1)
+        server.close()
+
+
+async def test_a_tree_that_unfolds_to_a_billion_files_is_refused(repository: Path, mirror: Mirror) -> None:
+    tree = run(repository, "rev-parse", "HEAD^{tree}")
+    for _ in range(9):
+        listing = "".join(f"040000 tree {tree}\td{number}\n" for number in range(10))
+        command = ["git", "-C", str(repository), "mktree"]
+        tree = subprocess.run(command, input=listing, check=True, capture_output=True, text=True).stdout.strip()
+    sha = run(repository, "commit-tree", "-m", "bomb", tree)
+    run(repository, "update-ref", "refs/heads/bomb", sha)
+    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
+    with pytest.raises(PlanError, match="more than 500,000 files"):
+        await mirror.tree(sha, everything)
+
+
+async def test_a_tag_that_became_a_folder_of_tags_is_no_obstacle(repository: Path, mirror: Mirror) -> None:
+    remote = Remote("acme/widgets", str(repository))
+    await mirror.fetch(remote, run(repository, "rev-parse", "HEAD"), "r1")
+    run(repository, "tag", "-d", "v1")
+    run(repository, "tag", "v1/rc1")
+    run(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    await mirror.fetch(remote, run(repository, "rev-parse", "HEAD"), "r2")
+    assert (await git("tag", "--list", cwd=mirror.folder)).decode().split() == ["v1/rc1"]
+
+
+async def test_a_damaged_mirror_is_told_and_can_be_made_anew(repository: Path, mirror: Mirror) -> None:
+    remote = Remote("acme/widgets", str(repository))
+    sha = run(repository, "rev-parse", "HEAD")
+    await mirror.fetch(remote, sha, "r1")
+    for pack in mirror.folder.glob("objects/**/*"):
+        if pack.is_file():
+            pack.chmod(0o600)
+            pack.write_bytes(b"")
+
+    async def fetch_and_list() -> None:
+        await mirror.fetch(remote, sha, "r2")
+        await mirror.tree(sha, everything)
+
+    with pytest.raises(GitError):
+        await fetch_and_list()
+    await mirror.set_aside()
+    await mirror.fetch(remote, sha, "r2")
+    assert "pyproject.toml" in (await mirror.tree(sha, everything)).paths
+
+
+async def test_releasing_what_is_gone_is_no_error(mirror: Mirror) -> None:
+    await mirror.release("never-fetched")

@@ -149,7 +149,6 @@ def test_bad_mirror_prefix_is_a_setting_error(prefix: str) -> None:
 @given(st.text(max_size=30))
 def test_grammars_never_admit_what_ends_a_line_or_a_word(text: str) -> None:
     for pattern in (
-        grammar.VERSION,
         grammar.IMAGE,
         grammar.IMAGE_PREFIX,
         grammar.DEBIAN_PACKAGE,

@@ -208,6 +208,7 @@ async def test_the_page_of_a_run_shows_steps_and_log_and_escapes_both(world: Wor
     assert "<script" not in page
 
 
+@pytest.mark.linux_root  # finds the worker in /proc
 async def test_a_worker_that_is_killed_loses_no_run(world: World) -> None:
     repository = await world.github.create_repository("acme/killed", files=SLOW)
     sha = await repository.commit({"README.md": "killed\n"}, message="m", branch="feature")

@@ -155,6 +155,58 @@ async def test_an_attempt_whose_workers_are_lost_again_and_again_ends(pool: Pool
     assert await attempts.give_back_lost(pool, max_claims=3) == []
 
 
+async def test_stops_of_a_worker_do_not_count_as_losses(pool: Pool[Any]) -> None:
+    started = await start(pool, wanted())
+    for _ in range(4):
+        await attempts.give_back(pool, await claim(pool), owner="w1")
+    for losses in range(1, 4):
+        [attempt] = await attempts.of_run(pool, started.run_id)
+        assert (attempt.state, attempt.title) == (RunState.QUEUED, None), f"ended after {losses - 1} losses"
+        assert await claim(pool, lease_seconds=0.01) is not None
+        await asyncio.sleep(0.05)
+        await attempts.give_back_lost(pool, max_claims=3)
+    [attempt] = await attempts.of_run(pool, started.run_id)
+    assert attempt.title == "the worker was lost 3 times while it ran this"
+
+
+async def test_an_attempt_that_is_not_tried_again_names_its_only_loss(pool: Pool[Any]) -> None:
+    started = await start(pool, wanted())
+    await claim(pool, lease_seconds=0.01)
+    await asyncio.sleep(0.05)
+    await attempts.give_back_lost(pool, max_claims=1)
+    [attempt] = await attempts.of_run(pool, started.run_id)
+    assert attempt.title == "the worker was lost 1 time while it ran this"
+
+
+async def test_an_end_that_is_told_twice_is_kept_once(pool: Pool[Any]) -> None:
+    started = await start(pool, wanted())
+    attempt = await claim(pool)
+    await attempts.finish(pool, attempt, failed(), owner="w1")
+    await attempts.finish(pool, attempt, failed(), owner="w1")
+    with pytest.raises(LeaseLostError):
+        await attempts.finish(pool, attempt, failed("something else"), owner="w1")
+    actions = [event.action for event in await audit.of_run(pool, started.run_id)]
+    assert actions.count("attempt.finished") == 1
+
+
+async def test_an_attempt_that_the_reconciler_ended_cannot_be_finished_by_its_worker(pool: Pool[Any]) -> None:
+    await start(pool, wanted())
+    attempt = await claim(pool, lease_seconds=0.01)
+    await asyncio.sleep(0.05)
+    await attempts.give_back_lost(pool, max_claims=1)
+    with pytest.raises(LeaseLostError):
+        await attempts.finish(pool, attempt, Outcome(Conclusion.ERROR, "out of memory"), owner="w1")
+
+
+async def test_a_state_that_is_entered_twice_is_told_once(pool: Pool[Any]) -> None:
+    started = await start(pool, wanted())
+    attempt = await claim(pool)
+    await attempts.enter(pool, attempt, RunState.RUNNING, owner="w1")
+    await attempts.enter(pool, attempt, RunState.RUNNING, owner="w1")
+    actions = [event.action for event in await audit.of_run(pool, started.run_id)]
+    assert actions.count("attempt.running") == 1
+
+
 async def test_every_change_is_in_the_audit_trail_and_notified(pool: Pool[Any], database_url: str) -> None:
     heard: list[UUID] = []
     listener = await asyncpg.connect(database_url)
@@ -229,14 +281,6 @@ async def test_a_renamed_repository_keeps_its_runs(pool: Pool[Any]) -> None:
     assert len(found) == 2
     # An event that names no installation does not make us forget it.
     assert {one.run.repository.installation_id for one in found} == {3}
-
-
-async def test_the_newest_commit_of_a_ref_is_known(pool: Pool[Any]) -> None:
-    await start(pool, wanted(1))
-    await start(pool, wanted(2))
-    ref = Ref(RefKind.BRANCH, "main")
-    assert await runs.newest_on_ref(pool, WIDGETS.id, ref) == f"{2:040x}"
-    assert await runs.newest_on_ref(pool, WIDGETS.id, Ref(RefKind.BRANCH, "x")) is None
 
 
 async def test_a_report_that_is_being_written_hides_no_attempt_from_a_claim(pool: Pool[Any]) -> None:

@@ -62,6 +62,7 @@ CREATE TABLE run_refs (
 
 -- An attempt: one execution of a run, with the lease of the worker that executes it.
 -- `epoch` grows with each claim, so that a worker that lost its lease can change nothing any more.
+-- `losses` counts the claims whose lease ran out: a worker that stops and gives its attempt back lost nothing.
 -- `version` grows with each change that a check run may show.
 CREATE TABLE attempts (
     id            UUID PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -75,6 +76,7 @@ CREATE TABLE attempts (
     title         TEXT,
     detail        TEXT,
     epoch         INT NOT NULL DEFAULT 0,
+    losses        INT NOT NULL DEFAULT 0,
     lease_owner   TEXT,
     lease_expires TIMESTAMPTZ,
     version       BIGINT NOT NULL DEFAULT 1,

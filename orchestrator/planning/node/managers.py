@@ -62,7 +62,7 @@ def decide_install(
             trail.warn(
                 f"{other} is not used: dependencies are installed with npm. Set `setup` in the profile to use it."
             )
-    refused = line_of(tree.text(".npmrc"), r"^\s*package-lock\s*=\s*false\s*$")
+    refused = line_of(tree.text(".npmrc"), r"^[ \t]*+package-lock[ \t]*+=[ \t]*+false[ \t\r]*+$")
     if lock is not None and refused:
         trail.note(
             "setup",

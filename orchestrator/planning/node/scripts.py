@@ -24,17 +24,21 @@ FULL_NAMES = ("test", "test:ci", "test:unit")
 CHECKING_NAME = re.compile(r"(^|[:._-])(lint|check|types?|typecheck|format)([:._-]|$)")
 TESTING_NAME = re.compile(r"^test([:._-]|$)")
 
-REWRITES = re.compile(
-    r"(?:^|\s)(?:--fix|--write|--apply(?:-unsafe)?|--fix-type)(?:[\s=]|$)"
-    r"|(?:^|\s)(?:prettier|gofmt)\s(?:.*\s)?-w(?:\s|$)"
-)
-WATCHES = re.compile(r"(?:^|\s)--watch(?:All|-all)?(?:[\s]|$)|(?:^|\s)(?:jest|vitest|tsc|ava)\s(?:.*\s)?-w(?:\s|$)")
+REWRITING = frozenset({"--fix", "--write", "--apply", "--apply-unsafe", "--fix-type"})
+WATCHING = frozenset({"--watch", "--watchAll", "--watch-all"})
+WRITERS = ("prettier", "gofmt")
+WATCHERS = ("jest", "vitest", "tsc", "ava")
+"""Programs whose `-w` writes, and whose `-w` watches."""
+
 MAX_COMMAND = 2000
 """Characters of a script that are read."""
 
 MAX_CALLED = 50
+MAX_SEEN = 20
+"""Scripts that are considered because workflows run them."""
+
 PLACEHOLDER = "no test specified"
-ONLY_ECHO = re.compile(r"\s*(?:echo\s[^;&|]*|true|exit 0|:)\s*(?:&&\s*(?:exit [0-9]+|true)\s*)?")
+ONLY_ECHO = re.compile(r"\s*(?:echo\s[^;&|]*+|true|exit 0|:)\s*(?:&&\s*(?:exit [0-9]+|true)\s*)?")
 OTHER_SCRIPT = re.compile(
     r"(?:npm run(?:-script)?|pnpm(?: run)?|yarn(?: run)?|bun run|run-[sp])((?:\s+[A-Za-z0-9:._*-]+)+)"
 )
@@ -58,8 +62,9 @@ class Scripts:
         while waiting and len(found) < MAX_CALLED:
             for match in OTHER_SCRIPT.finditer(self.commands[waiting.pop()][:MAX_COMMAND]):
                 new = {word for word in match.group(1).split() if word in self.commands} - found - {name}
-                found |= new
-                waiting += sorted(new)
+                added = sorted(new)[: MAX_CALLED - len(found)]
+                found.update(added)
+                waiting += added
         return found
 
     def whole(self, name: str) -> list[str]:
@@ -120,11 +125,25 @@ def _refusal(scripts: Scripts, name: str) -> str | None:
     if ONLY_ECHO.fullmatch(command[:MAX_COMMAND]) or not command.strip():
         return "it only echoes"
     lines = scripts.whole(name)
-    if any(REWRITES.search(line) for line in lines):
+    if any(_rewrites(line.split()) for line in lines):
         return "it rewrites files, and a check must leave them as they are"
-    if any(WATCHES.search(line) for line in lines):
+    if any(_watches(line.split()) for line in lines):
         return "it watches, and would never end"
     return None
+
+
+def _rewrites(words: list[str]) -> bool:
+    return any(word.partition("=")[0] in REWRITING for word in words) or _has_w(words, WRITERS)
+
+
+def _watches(words: list[str]) -> bool:
+    return any(word in WATCHING for word in words) or _has_w(words, WATCHERS)
+
+
+def _has_w(words: list[str], programs: tuple[str, ...]) -> bool:
+    """Return whether `-w` stands behind one of these programs."""
+    start = next((position for position, word in enumerate(words) if word in programs), len(words))
+    return "-w" in words[start:]
 
 
 def _run_by_workflows(scripts: Scripts, workflows: Workflows, pattern: re.Pattern[str]) -> dict[str, str]:
@@ -132,6 +151,6 @@ def _run_by_workflows(scripts: Scripts, workflows: Workflows, pattern: re.Patter
     found: dict[str, str] = {}
     for seen in workflows.commands:
         match = re.fullmatch(r"(?:npm|pnpm|yarn|bun) (?:run )?([A-Za-z0-9:._-]+)", seen.text)
-        if match and match.group(1) in scripts.commands and pattern.search(match.group(1)):
+        if match and match.group(1) in scripts.commands and pattern.search(match.group(1)) and len(found) < MAX_SEEN:
             found.setdefault(match.group(1), f"{seen.file}:{seen.line}")
     return found

@@ -10,7 +10,7 @@ import nodesemver
 from draftsman.domain.plan import Tree
 from orchestrator.planning import grammar
 from orchestrator.planning.choice import Candidate, choose
-from orchestrator.planning.documents import Document, json_line, malformed, table
+from orchestrator.planning.documents import Document, json_line, malformed, table, written
 from orchestrator.planning.tool_files import read_tool_files
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import NODE, NODE_DEFAULT, Release, find
@@ -134,7 +134,7 @@ def _required(value: object, line: int | None, what: str) -> str:
         raise malformed(
             "package.json",
             line,
-            f"`{what}` {show(str(value))!r} is not a Node version or range that any release fits, such as '>=20'.",
+            f"`{what}` {written(value)!r} is not a Node version or range that any release fits, such as '>=20'.",
         )
     return version
 

@@ -27,7 +27,7 @@ def undecided_packages(tree: Tree, pyproject: Document, setup_cfg: RawConfigPars
         or setup_cfg.has_option("options", "py_modules")
         or "setup.py" in tree.paths
     )
-    if "project" not in pyproject or configured or not str(backend).startswith("setuptools"):
+    if "project" not in pyproject or configured or not (isinstance(backend, str) and backend.startswith("setuptools")):
         return ()
     if any(path.startswith("src/") for path in tree.paths):
         return ()

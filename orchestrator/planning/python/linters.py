@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from orchestrator.planning import grammar
@@ -54,7 +55,6 @@ class FastChecks:
 
     commands: tuple[str, ...]
     additions: tuple[str, ...]
-    uses_uvx: bool
 
 
 def choose_linters(project: PythonProject, setup: PythonSetup, workflows: Workflows, trail: Trail) -> FastChecks:
@@ -79,8 +79,7 @@ def choose_linters(project: PythonProject, setup: PythonSetup, workflows: Workfl
         for call, rule in _calls(linter, project, workflows):
             commands.append(start + call.removeprefix(linter.name))
             trail.note("fast", commands[-1], f"{reason}{rule}", file=file, line=line)
-    commands = list(dict.fromkeys(commands))
-    return FastChecks(tuple(commands), tuple(additions), any(text.startswith("uvx ") for text in commands))
+    return FastChecks(tuple(dict.fromkeys(commands)), tuple(additions))
 
 
 def _reason(
@@ -140,8 +139,9 @@ def _stays_in(project: PythonProject, arguments: list[str]) -> bool:
 
 def has_path(project: PythonProject, path: str) -> bool:
     """Return whether the commit has this file or folder."""
-    folder = path.rstrip("/").removeprefix("./") + "/"
-    return any(present == folder[:-1] or present.startswith(folder) for present in project.tree.paths)
+    bare = path.rstrip("/").removeprefix("./")
+    inside = bisect_left(project.paths, f"{bare}/")
+    return bare in project.tree.paths or any(one.startswith(f"{bare}/") for one in project.paths[inside : inside + 1])
 
 
 def _mypy(project: PythonProject) -> str:
@@ -179,7 +179,8 @@ def _wants_ruff_format(project: PythonProject, workflows: Workflows) -> str | No
 def _hook(project: PythonProject, name: str) -> int | None:
     """Return the line of a pre-commit hook of this id (ruff's is also called `ruff-check`)."""
     return line_of(
-        project.tree.text(".pre-commit-config.yaml"), rf"^\s*-?\s*id:\s*[\"']?{re.escape(name)}(?:-check)?[\"']?\s*$"
+        project.tree.text(".pre-commit-config.yaml"),
+        rf"^[ \t]*+(?:-[ \t]*+)?id:[ \t]*+[\"']?{re.escape(name)}(?:-check)?[\"']?[ \t\r]*+$",
     )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Mapping
+from configparser import RawConfigParser
 from dataclasses import dataclass, field
+from typing import Any
 
 from draftsman.domain.plan import Tree
 from orchestrator.planning import grammar
@@ -13,8 +17,16 @@ from orchestrator.planning.python.layout import undecided_packages
 
 REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,99})\s*(?:[\[<>=!~;@ ]|$)")
 SETUP_PY_EXTRA = re.compile(r"[\"'](tests?|testing|dev|develop|development|lint)[\"']\s*:")
-ITSELF = re.compile(r"^\s*(?:(?:-e|--editable)[ =]?\s*)?\.(?:\[[A-Za-z0-9 ,._-]*\])?\s*(?:#.*)?$", re.MULTILINE)
+ITSELF = re.compile(
+    r"^[ \t]*+(?:(?:-e|--editable)=?[ \t]*+)?\.(?:\[[A-Za-z0-9 ,._-]*+\])?[ \t\r]*+(?:#.*)?$", re.MULTILINE
+)
 LOCKED_NAME = re.compile(r'^name = "([A-Za-z0-9._-]{1,100})"$', re.MULTILINE)
+
+MAX_SETS = 100
+"""Extras that are read, and groups."""
+
+MAX_LINES = 5000
+"""Lines of a requirement file that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,8 @@ class PythonProject:
 
     `installable_by` is the file by which `pip install -e .` works. `candidates` are the top folders among
     which setuptools cannot choose; then `installable_by` is None, and dependencies are installed one by one.
-    `installs_itself` is the requirement file that holds the project (`-e .`).
+    `installs_itself` is the requirement file that holds the project (`-e .`). `paths` are all of the commit's,
+    in order.
     """
 
     tree: Tree
@@ -38,6 +51,7 @@ class PythonProject:
     extras: dict[str, frozenset[str]] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
+    paths: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
 
@@ -58,19 +72,8 @@ def read_project(tree: Tree) -> PythonProject:
     pyproject = read_toml(tree, "pyproject.toml")
     setup_cfg = read_ini(tree, "setup.cfg")
     project = table(pyproject, "project")
-    dynamic_extras, legacy = _legacy_names(tree)
     requirement_files = _requirement_files(tree)
-    required = [requirement_names(tuple((tree.text(path) or "").splitlines())) for path in requirement_files]
-    extras = {
-        name: requirement_names(strings(lines))
-        for name, lines in table(project, "optional-dependencies").items()
-        if grammar.fits(grammar.DISTRIBUTION, name)
-    }
-    listed = setup_cfg["options.extras_require"].items() if setup_cfg.has_section("options.extras_require") else ()
-    for name, lines in listed:
-        if grammar.fits(grammar.DISTRIBUTION, name):
-            extras[name] = requirement_names(tuple((lines or "").splitlines()))
-    extras |= {name: frozenset() for name in dynamic_extras if name not in extras}
+    required = [requirement_names(_lines(tree, path)) for path in requirement_files]
     candidates = undecided_packages(tree, pyproject, setup_cfg)
     install_requires = setup_cfg.get("options", "install_requires", fallback=None) or ""
     return PythonProject(
@@ -83,14 +86,38 @@ def read_project(tree: Tree) -> PythonProject:
         installs_itself=next((path for path in requirement_files if ITSELF.search(tree.text(path) or "")), None),
         dependencies=requirement_names(strings(project.get("dependencies")))
         | requirement_names(tuple(install_requires.splitlines()))
-        | legacy,
+        | _poetry_names(pyproject),
         required=frozenset().union(*required),
-        extras=extras,
+        extras=_extras(tree, pyproject, setup_cfg),
         groups=_groups(pyproject),
         locked=frozenset(map(normalise, LOCKED_NAME.findall(tree.text("uv.lock") or ""))),
+        paths=tuple(sorted(tree.paths)),
         sources=tuple(files.sources(tree.paths)),
         tests=tuple(files.tests(tree.paths)),
     )
+
+
+def _lines(tree: Tree, path: str) -> tuple[str, ...]:
+    return tuple((tree.text(path) or "").splitlines()[:MAX_LINES])
+
+
+def _extras(tree: Tree, pyproject: Document, setup_cfg: RawConfigParser) -> dict[str, frozenset[str]]:
+    """Return what the extras of pyproject.toml, setup.cfg and setup.py hold; a setup.py's tell their names alone."""
+    extras = {
+        name: requirement_names(strings(lines))
+        for name, lines in _usable_sets(table(pyproject, "project", "optional-dependencies"))
+    }
+    if setup_cfg.has_section("options.extras_require"):
+        listed = _usable_sets(setup_cfg["options.extras_require"])
+        extras |= {name: requirement_names(tuple((lines or "").splitlines())) for name, lines in listed}
+    for name in dict.fromkeys(SETUP_PY_EXTRA.findall(tree.text("setup.py") or "")):
+        extras.setdefault(name, frozenset())
+    return extras
+
+
+def _usable_sets(sets: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the extras or groups whose names can stand in a command, at most `MAX_SETS`."""
+    return [(name, value) for name, value in sets.items() if grammar.fits(grammar.DISTRIBUTION, name)][:MAX_SETS]
 
 
 def _manifests(tree: Tree, requirement_files: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,7 +132,7 @@ def _requirement_files(tree: Tree) -> tuple[str, ...]:
     included = set()
     for path in ordered:
         folder = path.rpartition("/")[0]
-        for line in (tree.text(path) or "").splitlines():
+        for line in _lines(tree, path):
             match = re.match(r"\s*(?:-r|--requirement)[ =]?\s*(\S+)", line)
             if match:
                 target = f"{folder}/{match.group(1)}" if folder else match.group(1)
@@ -122,31 +149,37 @@ def _installable_by(tree: Tree, pyproject: Document, has_metadata: bool) -> str 
     return "setup.cfg" if has_metadata else None
 
 
-def _legacy_names(tree: Tree) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the extras of a setup.py and the dependencies that a reader can see in Poetry's table."""
-    extras = frozenset(SETUP_PY_EXTRA.findall(tree.text("setup.py") or ""))
-    poetry = table(read_toml(tree, "pyproject.toml"), "tool", "poetry")
-    names = set(table(poetry, "dependencies"))
-    return extras, frozenset(map(normalise, names - {"python"}))
+def _poetry_names(pyproject: Document) -> frozenset[str]:
+    """Return the dependencies that a reader can see in Poetry's table."""
+    names = set(table(pyproject, "tool", "poetry", "dependencies"))
+    return frozenset(map(normalise, names - {"python"}))
 
 
 def _groups(pyproject: Document) -> dict[str, frozenset[str]]:
     """Return PEP 735 groups, and uv's older `dev-dependencies` as `dev`, with included groups resolved."""
-    raw = table(pyproject, "dependency-groups")
-    names = [name for name in raw if grammar.fits(grammar.DISTRIBUTION, name)][:100]
-    groups = {name: _members(raw, name, frozenset()) for name in names}
+    raw = dict(_usable_sets(table(pyproject, "dependency-groups")))
+    own = {name: requirement_names(strings(lines)) for name, lines in raw.items()}
+    includes = {name: _included(lines) for name, lines in raw.items()}
+    groups = {name: frozenset().union(*(own[one] for one in _closure(name, includes))) for name in raw}
     legacy = requirement_names(strings(table(pyproject, "tool", "uv").get("dev-dependencies")))
     if legacy:
         groups["dev"] = groups.get("dev", frozenset()) | legacy
     return groups
 
 
-def _members(raw: Document, name: str, seen: frozenset[str]) -> frozenset[str]:
-    lines = raw.get(name)
-    members = requirement_names(strings(lines))
-    if isinstance(lines, list) and len(seen) < 10:
-        for item in lines[:100]:
-            included = item.get("include-group") if isinstance(item, dict) else None
-            if isinstance(included, str) and included not in seen:
-                members |= _members(raw, included, seen | {name})
-    return members
+def _included(lines: object) -> tuple[str, ...]:
+    """Return the groups that a group includes by name."""
+    items = lines[:MAX_SETS] if isinstance(lines, list) else []
+    names = (item.get("include-group") for item in items if isinstance(item, dict))
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _closure(name: str, includes: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the group and all that it includes, directly or not, each once, nearest first."""
+    found = {name: None}
+    waiting = deque([name])
+    while waiting:
+        new = [one for one in includes[waiting.popleft()] if one in includes and one not in found]
+        found |= dict.fromkeys(new)
+        waiting.extend(dict.fromkeys(new))
+    return list(found)

@@ -13,8 +13,8 @@ from orchestrator.planning.python.setup import PythonSetup
 from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Workflows
 
-PYTEST_STYLE = re.compile(r"^\s*(?:import pytest|from pytest )|^(?:async )?def test_", re.MULTILINE)
-UNITTEST_STYLE = re.compile(r"^\s*(?:import unittest|from unittest |from django\.test )", re.MULTILINE)
+PYTEST_STYLE = re.compile(r"^[ \t]*+(?:import pytest|from pytest )|^(?:async )?def test_", re.MULTILINE)
+UNITTEST_STYLE = re.compile(r"^[ \t]*+(?:import unittest|from unittest |from django\.test )", re.MULTILINE)
 CONFIGURATIONS = (
     ("pytest.ini", "pytest"),
     (".pytest.ini", "pytest"),

@@ -11,7 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from draftsman.domain.plan import Tree
 from orchestrator.planning import grammar
 from orchestrator.planning.choice import Candidate, choose
-from orchestrator.planning.documents import line_of, malformed, read_ini, read_toml, table, toml_line
+from orchestrator.planning.documents import line_of, malformed, read_ini, read_toml, table, toml_line, written
 from orchestrator.planning.python.project import PythonProject
 from orchestrator.planning.tool_files import read_tool_files
 from orchestrator.planning.trail import Trail, show
@@ -126,7 +126,7 @@ def _constraints(project: PythonProject, named: frozenset[str]) -> Iterator[Cand
 
 def _ranged(value: object, file: str, line: int | None, what: str, named: frozenset[str]) -> Candidate:
     if not isinstance(value, str) or not grammar.fits(grammar.PYTHON_RANGE, value):
-        raise malformed(file, line, f"{show(str(value))!r} is not a version range for {what}, such as '>=3.11'.")
+        raise malformed(file, line, f"{written(value)!r} is not a version range for {what}, such as '>=3.11'.")
     try:
         allowed = SpecifierSet(value)
     except InvalidSpecifier:
@@ -179,7 +179,7 @@ def _poetry(value: object, line: int | None, named: frozenset[str]) -> Candidate
     text = value.replace(",", " ") if isinstance(value, str) else ""
     versions = [release.version for release in PYTHON]
     if not text or not grammar.fits(grammar.NODE_RANGE, text) or nodesemver.valid_range(text, False) is None:
-        raise malformed("pyproject.toml", line, f"{show(str(value))!r} is not a version range, such as '^3.11'.")
+        raise malformed("pyproject.toml", line, f"{written(value)!r} is not a version range, such as '^3.11'.")
 
     def allows(version: str) -> bool:
         return bool(nodesemver.satisfies(version if version.count(".") == 2 else f"{version}.999", text, False))
@@ -187,7 +187,7 @@ def _poetry(value: object, line: int | None, named: frozenset[str]) -> Candidate
     fitting = [version for version in versions if allows(version)]
     listed = [version for version in fitting if version in named] or fitting
     if not listed:
-        raise malformed("pyproject.toml", line, f"{show(str(value))!r} allows no Python that Draftsman knows.")
+        raise malformed("pyproject.toml", line, f"{written(value)!r} allows no Python that Draftsman knows.")
     supported = [release.version for release in PYTHON if release.supported and release.version in listed]
     version = PYTHON_DEFAULT if PYTHON_DEFAULT in listed else (supported or listed)[0]
     return Candidate(version, "pyproject.toml", line, str(value), "Poetry's `python` allows it", allows)

@@ -1,0 +1,194 @@
+"""Files that are made to keep planning busy: each is planned, or refused in a sentence, in seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+
+import pytest
+
+from draftsman.domain.errors import PlanError
+from draftsman.domain.plan import Plan, ProfileOverrides, Tree
+from orchestrator.planning.explain import explain, lines
+from orchestrator.planning.plan import make_plan
+from tests.planning.cases import TEMPLATES, tree_of
+
+FILE = 512 * 1024
+"""Bytes of the largest file that planning is given."""
+
+INI = 64 * 1024 - 10
+SECONDS = 8
+"""Each took minutes or more; all take less than 3 s on a slow machine now."""
+
+PYTHON = {"app.py": "", "test_a.py": "def test_a(): ..."}
+
+
+def plan(files: dict[str, str]) -> Plan:
+    return plan_tree(tree_of(files))
+
+
+def plan_tree(tree: Tree) -> Plan:
+    return make_plan(tree, repo="octo/case", overrides=ProfileOverrides(), templates=TEMPLATES)
+
+
+def fill(unit: str, size: int = FILE) -> str:
+    return (unit * (size // len(unit) + 1))[:size]
+
+
+def groups(count: int) -> str:
+    """Dependency groups that all include each other."""
+    names = [f"g{number}" for number in range(count)]
+    every = ", ".join(f'{{include-group = "{name}"}}' for name in names)
+    return "[dependency-groups]\n" + "".join(f'{name} = ["{name}", {every}]\n' for name in names)
+
+
+def aliased(step: str) -> str:
+    """A workflow of 50 jobs with 200 steps each, in a few hundred bytes."""
+    jobs = "".join(f"  j{number}: *job\n" for number in range(49))
+    steps = f"    steps: [&step {step}{', *step' * 199}]\n"
+    return f"on: push\njobs:\n  a: &job\n{steps}{jobs}#{'x' * 50}\n" + "#\n" * 10_000
+
+
+def workflow(commands: list[str]) -> str:
+    steps = "".join(f"      - run: {command}\n" for command in commands)
+    return f"on: push\njobs:\n  a:\n    steps:\n{steps}"
+
+
+def workflows(text: str) -> dict[str, str]:
+    return {f".github/workflows/{number}.yml": text for number in range(10)}
+
+
+SLOW: dict[str, dict[str, str]] = {
+    "groups that include each other": {**PYTHON, "pyproject.toml": groups(60)},
+    "dotted keys": {**PYTHON, "pyproject.toml": fill("a.", 64 * 1024) + "a = 1"},
+    "dotted keys in quotes": {**PYTHON, "pyproject.toml": '"\\""."a".' * 8000 + "a = 1"},
+    "dotted headers": {**PYTHON, "pyproject.toml": f"[{fill('a.', 128 * 1024)}a]"},
+    "dotted keys just short enough": {
+        **PYTHON,
+        "pyproject.toml": "".join(f"k{n}.{'a.' * 28}b=1\n" for n in range(8000)),
+    },
+    "open strings and dots": {**PYTHON, "pyproject.toml": "#" + "a.b" * 40 + "\n" + fill('"""\\"')},
+    "extras": {
+        **PYTHON,
+        "pyproject.toml": "[project.optional-dependencies]\n" + "".join(f'e{n} = ["mypy"]\n' for n in range(30_000)),
+    },
+    "blanks in a line of INI": {**PYTHON, "setup.cfg": f"[a]\nb{fill(' ', INI)}c"},
+    "many blanks in lines of INI": {**PYTHON, "setup.cfg": "[a]\n" + fill(f"b{' ' * 99}c\n", INI)},
+    "wrong lines of INI": {**PYTHON, "setup.cfg": "[a]\n" + fill("=x\n", INI)},
+    "large INI": {**PYTHON, "setup.cfg": "[a]\n" + fill("=x\n")},
+    "blank lines in hooks": {**PYTHON, ".pre-commit-config.yaml": fill("\n")},
+    "blanks in hooks": {**PYTHON, ".pre-commit-config.yaml": fill(" ")},
+    "blank lines in requirements": {**PYTHON, "requirements.txt": fill("\n")},
+    "blank lines in tests": {"app.py": "", **{f"test_{number}.py": fill("\n") for number in range(20)}},
+    "blank lines in .npmrc": {"package.json": "{}", "package-lock.json": "", ".npmrc": fill("\n")},
+    "versions of tools": {"package.json": "{}", ".tool-versions": fill("nodejs >=18.1 || ^3\n")},
+    "aliased commands": {
+        **PYTHON,
+        **workflows(aliased('{run: "' + "\\n".join(f"flake8 x{number}" for number in range(50)) + '"}')),
+    },
+    "aliased versions": {
+        "package.json": "{}",
+        **workflows(aliased('{with: {node-version: "' + "\\n".join(f">={n}.1 <99" for n in range(20)) + '"}}')),
+    },
+    "flow of YAML": {**PYTHON, **workflows("[" * 40 + fill("a,", 31_000) + "]" * 40)},
+    "nested YAML": {**PYTHON, **workflows("[" + ("[" * 200 + "]" * 200 + ",") * 75 + "]")},
+    "many paths in commands": {
+        **{f"{number}/a.py": "" for number in range(50_000)},
+        "requirements.txt": "flake8\nmypy",
+        ".github/workflows/a.yml": workflow([f"flake8 {'49999 ' * 28}x{number}" for number in range(130)]),
+    },
+    "scripts that call each other": {
+        "package.json": json.dumps(
+            {"scripts": {f"l{n}:lint": "run-s " + " ".join(f"l{m}:lint" for m in range(200)) for n in range(350)}}
+        ),
+        ".github/workflows/a.yml": workflow([f"npm run l{number}:lint" for number in range(350)]),
+    },
+    "scripts that might rewrite": {
+        "package.json": json.dumps({"scripts": {f"lint:{n}": fill(" prettier", 2000) for n in range(240)}}),
+        ".github/workflows/a.yml": workflow([f"npm run lint:{number}" for number in range(240)]),
+    },
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_files_made_to_be_slow_are_planned_or_refused_soon(name: str) -> None:
+    tree = tree_of(SLOW[name])
+    began = time.process_time()
+    with suppress(PlanError):
+        plan_tree(tree)
+    assert time.process_time() - began < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place"),
+    [
+        ("pyproject.toml", f"[a]\n\n{'a.' * 31}a = 1\n", "pyproject.toml:3: a key has more than 30 parts"),
+        ("pyproject.toml", f"d = '''\n\n'''\n[{'a . ' * 31}a]\n", "pyproject.toml:4: a key has more than 30 parts"),
+        ("pyproject.toml", f"a = {'[' * 5000}", "pyproject.toml:1: this TOML holds nesting"),
+        ("pyproject.toml", f"a = {'1' * 5000}", "pyproject.toml:1: this TOML holds nesting or numbers"),
+        ("pyproject.toml", f"[project]\nrequires-python = 0x{'f' * 5000}\n", "pyproject.toml:2: 'a huge number'"),
+        ("setup.cfg", f"[a]\nb{' ' * 300}c\n", "setup.cfg:2: this line has more than 100 blanks"),
+        ("tox.ini", "[a]\n" + "b = c\n" * 20_000, "tox.ini:10924: this INI file has more than 64 KiB"),
+        (
+            "package.json",
+            f'{{"engines":\n{{"node": {"[" * 900}{"]" * 900}}}}}',
+            "package.json:2: `engines.node` 'a list'",
+        ),
+    ],
+)
+def test_absurd_files_are_refused_with_file_and_line(file: str, text: str, place: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan({**PYTHON, file: text})
+    assert str(caught.value).startswith(place)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'description = """\n{"a." * 80}\n{"." * 200}\n"""\n',
+        f"url = '{'a.' * 80}' # {'a.' * 80}\n",
+        f"numbers = [{', '.join(['1.5'] * 200)}]\n",
+        f'escaped = "\\"{"a." * 80}"\n',
+        f"a.{'.'.join('b' * 28)} = 1\n",
+    ],
+)
+def test_dots_outside_of_keys_are_no_fault(text: str) -> None:
+    assert plan({**PYTHON, "pyproject.toml": f"[tool.a]\n{text}"}).profile.full == ("python -m pytest",)
+
+
+def test_included_groups_count_with_all_that_they_include() -> None:
+    toml = (
+        '[dependency-groups]\na = [{include-group = "b"}]\nb = [{include-group = "c"}, {include-group = "a"}]\n'
+        'c = ["ruff"]\nd = ["sphinx", {include-group = "absent"}]\n'
+    )
+    made = plan({**PYTHON, "pyproject.toml": toml})
+    assert made.profile.setup == "uv sync --group a --group b --group c && uv pip install pytest"
+    assert made.profile.fast == ("uv run --no-sync ruff check .",)
+
+
+def test_names_of_files_are_shown_without_what_a_terminal_obeys() -> None:
+    paths = [
+        "test_\udcff\x1b[31m\n.py",
+        "requirements\u202e.py",
+        "Dockerfile",
+        "x/package.json",
+        "\x9b\udc80/package.json",
+    ]
+    made = plan_tree(Tree(frozenset(paths), dict.fromkeys(paths, b"def test_a(): ...")))
+    shown = [one.file for one in made.evidence if one.file]
+    assert "test_\ufffd [31m .py" in shown
+    assert "\ufffd/package.json" in shown
+    written = "\n".join([*lines(made, "tag"), json.dumps(explain(made, "tag"), ensure_ascii=False)])
+    assert all(line.isprintable() for line in written.splitlines())
+    assert written.encode()
+
+
+def test_first_line_of_tool_versions_decides() -> None:
+    made = plan({**PYTHON, ".tool-versions": "python 3.12\npython 3.11\n"})
+    assert made.toolchains[0].version == "3.12"
+
+
+def test_test_behind_blank_lines_is_found_at_its_own_line() -> None:
+    made = plan({"app.py": "", "test_a.py": "\n\n\n  import unittest\n"})
+    assert any(one.file == "test_a.py" and one.line == 4 for one in made.evidence)
