@@ -79,9 +79,15 @@ class Mirror:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_stale_locks()
             await git("init", "--bare", "--quiet", cwd=self.folder)
+            await asyncio.to_thread(self._take_files_as_they_are)
             if not await self._has(sha):
                 await self._fetch(remote, sha, run)
             await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
+
+    def _take_files_as_they_are(self) -> None:
+        """Keep a commit's .gitattributes from leaving files out of an archive, or from changing them."""
+        (self.folder / "info").mkdir(exist_ok=True)
+        (self.folder / "info" / "attributes").write_text("* -export-ignore -export-subst\n")
 
     def _remove_stale_locks(self) -> None:
         """Remove what a git that was killed long ago left locked."""

@@ -6,6 +6,7 @@ import json
 from uuid import uuid4
 
 from draftsman import resources
+from draftsman.ansi import harmless
 from draftsman.cli import target, terminal
 from draftsman.cli.home import prepare_home
 from draftsman.domain.plan import ProfileOverrides
@@ -51,5 +52,5 @@ async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool
     else:
         shown = terminal.console()
         for line in lines(made, tag):
-            shown.print(line, markup=False)
+            shown.print(harmless(line), markup=False)
     return 0
