@@ -75,6 +75,16 @@ class Planner:
             answer = await self._answer(message)
         return _read_answer(answer)
 
+    async def warm(self) -> None:
+        """Start the child now, so that the first plan need not wait for it. Raises HostError."""
+        async with self._lock:
+            if self._child is None:
+                try:
+                    await self._start()
+                except BaseException:
+                    await self._end()
+                    raise
+
     async def close(self) -> None:
         """End the child. The next plan starts another."""
         async with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -40,6 +41,7 @@ async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Too
     home = prepare_home(settings)
     engine = await docker.connect(settings.docker_host)
     planner = Planner()
+    warming = asyncio.create_task(planner.warm())
     try:
         yield Tools(
             mirrors=Mirrors(home / "mirrors"),
@@ -59,5 +61,7 @@ async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Too
             cache_scope=settings.cache_scope,
         )
     finally:
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)  # what kept it from starting, the first plan says too
         await planner.close()
         await engine.close()

@@ -162,6 +162,45 @@ async def test_a_worker_that_stops_gives_its_attempts_back_at_once(pool: Pool[An
     assert attempt.state is RunState.QUEUED
 
 
+async def test_an_attempt_that_met_no_database_is_given_back_and_executed_again(pool: Pool[Any]) -> None:
+    calls: list[int] = []
+
+    async def execute(attempt: Attempt, _: Sink, __: asyncio.Event) -> Outcome:
+        calls.append(attempt.epoch)
+        if len(calls) == 1:
+            raise ConnectionRefusedError
+        return SUCCESS
+
+    attempt_id = await queue_run(pool, "a")
+    claims = asyncio.create_task(Claims(pool, execute, rules()).run())
+    ended = await finished(pool, attempt_id)
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    assert (ended.conclusion, calls) == (Conclusion.SUCCESS, [1, 2])
+
+
+async def test_a_claim_that_postgres_refuses_ends_no_attempt_that_goes_on(pool: Pool[Any]) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def execute(_: Attempt, __: Sink, ___: asyncio.Event) -> Outcome:
+        started.set()
+        await go_on.wait()
+        return SUCCESS
+
+    attempt_id = await queue_run(pool, "a")
+    holder = Claims(pool, execute, rules())
+    claims = asyncio.create_task(holder.run())
+    await started.wait()
+    await pool.execute("ALTER TABLE attempts RENAME COLUMN priority TO urgency")
+    holder.wake()
+    await asyncio.sleep(0.3)
+    assert not claims.done()
+    go_on.set()
+    assert (await finished(pool, attempt_id)).conclusion is Conclusion.SUCCESS
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+
+
 async def test_a_lease_that_is_taken_away_cancels_the_execution(pool: Pool[Any]) -> None:
     cancelled = asyncio.Event()
 

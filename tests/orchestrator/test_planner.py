@@ -181,3 +181,16 @@ def test_child_ends_with_its_parent() -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"the child {child} outlived its parent")
+
+
+async def test_a_child_that_was_started_ahead_makes_the_first_plan() -> None:
+    planner = Planner()
+    try:
+        await planner.warm()
+        await planner.warm()
+        ahead = children()
+        await ask(planner, SMALL)
+        assert children() == ahead
+        assert len(ahead) == 1
+    finally:
+        await planner.close()
