@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 
 from draftsman import embedded
@@ -31,6 +32,11 @@ TEMPLATE = "migrated"
 SERVICES = frozenset(("postgres_url", "redis_url", "github", "client", "shared_desk", "program"))
 """Fixtures that start a server."""
 LEFT_OUT = pytest.StashKey[int]()
+
+# In CI a failure must be one of the change: the same examples every time. Elsewhere new ones are tried.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 collect_ignore: list[str] = []
 if not find_spec("dockerfile"):  # BuildKit's parser, the oracle of our lexer, has no wheel for Linux on arm64

@@ -84,6 +84,7 @@ def test_whatever_is_printed_only_our_own_spans_come_out(text: str) -> None:
     assert out.count("<span") == out.count("</span>")
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize("unit", ["\x1b[", "\x1b[1;", "\x1b]8;;", "\x1b", "\x1b[31mx", "\x1bP", "1;", "&"])
 def test_a_megabyte_takes_seconds_whatever_it_is_made_of(unit: str) -> None:
     started = time.process_time()

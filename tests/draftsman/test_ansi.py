@@ -100,6 +100,7 @@ def test_lines_come_as_they_are_whatever_the_chunks() -> None:
     assert lines.finish() == []
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize(
     "unit", ["\x1b[", "\x1b]", "\x1b[1", "\x1b]8;;", "\x1bP\x1b", "\x9b1;", "\x1b[ ", "\x1b(", "é\x00"]
 )

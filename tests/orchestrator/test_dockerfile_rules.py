@@ -134,6 +134,7 @@ def test_a_variable_that_doubles_itself_takes_no_memory() -> None:
         check_dockerfile(f"FROM a\n{doubling}ADD $A /x\n")
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize(
     "unit",
     [

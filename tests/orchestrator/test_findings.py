@@ -291,6 +291,7 @@ def test_messages_and_titles_are_bounded() -> None:
     assert len(finding.message) <= 4000
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize(
     "unit",
     [

@@ -20,6 +20,8 @@ from orchestrator.planner import Planner
 from orchestrator.planning.plan import make_plan
 from tests.planning.cases import TEMPLATES, read_cases, read_tree, tree_of
 
+pytestmark = pytest.mark.services
+
 SMALL = tree_of({"pyproject.toml": "[project]\nname = 'a'\n", "a.py": "", "test_a.py": "def test_a(): ..."})
 SLOW = tree_of(
     {"a.py": "", "pyproject.toml": "\n".join(f"[k{n}.{'a.' * 28}b]\n{'c.' * 28}d = 1" for n in range(40_000))}

@@ -165,6 +165,7 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
         server.close()
 
 
+@pytest.mark.hostile
 async def test_a_tree_that_unfolds_to_a_billion_files_is_refused(repository: Path, mirror: Mirror) -> None:
     tree = run(repository, "rev-parse", "HEAD^{tree}")
     for _ in range(9):

@@ -14,6 +14,8 @@ from orchestrator.planning.explain import explain, lines
 from orchestrator.planning.plan import make_plan
 from tests.planning.cases import TEMPLATES, tree_of
 
+pytestmark = pytest.mark.hostile
+
 FILE = 512 * 1024
 """Bytes of the largest file that planning is given."""
 

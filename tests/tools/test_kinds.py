@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.services
+
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = {
     "conftest.py": "from tests.kinds import pytest_sessionfinish\n\n__all__ = ['pytest_sessionfinish']\n",
