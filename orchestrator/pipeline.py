@@ -111,7 +111,7 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event)
     except Exception as error:
         log.exception("attempt %s", order.id)
         sentence = f"Draftsman met an error of its own: {type(error).__name__}: {error}"
-        outcome = Outcome(Conclusion.ERROR, sentence[:500], "Its log has the details. A re-run may help.")
+        outcome = Outcome(Conclusion.ERROR, sentence[:500], "The log of the worker has the details.")
     return replace(outcome, timings=timings.seconds)
 
 

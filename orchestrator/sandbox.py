@@ -111,7 +111,7 @@ async def _result(runner: Runner, job: Job) -> JobResult:
             return await runner.result(job)
     except TimeoutError as error:
         raise EngineError(
-            "The Docker engine ended the job's output while the job still runs: restart the engine, then re-run."
+            "The Docker engine ended the job's output while the job still runs: restart the engine, then push again."
         ) from error
 
 
