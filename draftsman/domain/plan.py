@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class Tier(StrEnum):
@@ -20,20 +21,25 @@ CHECKED_TIERS = (Tier.FAST, Tier.FULL)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why something was decided: where it was read, what was read, and the rule that used it."""
+    """Why something was decided: where it was read, what was read, and the rule that used it.
+
+    `rule` is a sentence; `rule_id` is that of the planning rule that decided, empty where a person did.
+    """
 
     decides: str
     file: str | None
     line: int | None
     value: str
     rule: str
+    rule_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How a repository is set up and checked (the plan's contract).
 
-    `dockerfile` is a path in the repository, None where one is generated.
+    `dockerfile` is a path in the repository, None where one is generated. `dockerfile_target` is the stage of it
+    that is built (None: the last one), `build_args` are the values of its ARGs; both count for a path only.
     """
 
     dockerfile: str | None
@@ -41,17 +47,27 @@ class Profile:
     setup: str
     fast: tuple[str, ...]
     full: tuple[str, ...]
+    dockerfile_target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileOverrides:
-    """The fields of a profile that a person set; None and absent ones are inferred."""
+    """The fields of a profile that a person set; None and absent ones are inferred.
+
+    `dockerfile_mode`: `auto` takes the repository's own Dockerfile where it is fit for checks, `path` the one at
+    `dockerfile`, `generate` none of them. `generated_dockerfile` is the text that a person made of a generated one.
+    """
 
     dockerfile: str | None = None
     dependency_manager: str | None = None
     setup: str | None = None
     fast: tuple[str, ...] | None = None
     full: tuple[str, ...] | None = None
+    dockerfile_mode: Literal["auto", "path", "generate"] = "auto"
+    dockerfile_target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
+    generated_dockerfile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,8 @@ class Step:
 class Plan:
     """Everything that an attempt executes, fixed before it starts.
 
-    `dockerfile` is the text that is built: generated, or the file at `profile.dockerfile`.
+    `dockerfile` is the text that is built: generated, or the file at `profile.dockerfile`. `fallback` is the
+    generated Dockerfile for where the file was inferred and its image turns out not to be fit.
     `caches` names the dependency managers whose cache volumes are mounted.
     """
 
@@ -86,6 +103,7 @@ class Plan:
     caches: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     warnings: tuple[str, ...] = field(default=())
+    fallback: str | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import Release, find
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version that a file names. `allows` tells whether a constraint admits another version."""
+    """A version that a file names by the rule `by`. `allows` tells whether a constraint admits another version."""
 
     version: str
     file: str
@@ -19,16 +20,22 @@ class Candidate:
     value: str
     rule: str
     allows: Callable[[str], bool] | None = None
+    by: Rule | None = None
 
 
 def choose(language: str, candidates: list[Candidate], default: str, known: tuple[Release, ...], trail: Trail) -> str:
-    """Return the first candidate's version, else the default. Candidates come strongest first."""
+    """Return the first candidate's version, else the default. Candidates come strongest first.
+
+    Candidates of rules that are not in force do not count.
+    """
     decides = f"{language.lower()} version"
+    candidates = [one for one in candidates if one.by is None or trail.applies(one.by)]
     if not candidates:
         trail.note(decides, default, f"no file names a version: {language} {default} is the default")
         return default
     winner, *losers = candidates
-    trail.note(decides, winner.value, f"{winner.rule}: {language} {winner.version}", file=winner.file, line=winner.line)
+    rule = f"{winner.rule}: {language} {winner.version}"
+    trail.note(decides, winner.value, rule, file=winner.file, line=winner.line, by=winner.by)
     for loser in losers:
         _note_loser(decides, winner, loser, trail)
     _warn_of_age(language, winner, known, trail)
@@ -44,7 +51,7 @@ def _note_loser(decides: str, winner: Candidate, loser: Candidate, trail: Trail)
             f"`{show(winner.file)}` says {winner.version}, but {place} allows only {show(loser.value)}: "
             f"the checks use {winner.version}."
         )
-    trail.note(decides, loser.value, rule, file=loser.file, line=loser.line)
+    trail.note(decides, loser.value, rule, file=loser.file, line=loser.line, by=loser.by)
 
 
 def _warn_of_age(language: str, winner: Candidate, known: tuple[Release, ...], trail: Trail) -> None:

@@ -32,7 +32,14 @@ def explain(plan: Plan, image_tag: str, *, repo: str = "", sha: str = "") -> dic
         "dockerfile": plan.dockerfile,
         "image_tag": image_tag,
         "evidence": [
-            {"decides": one.decides, "file": one.file, "line": one.line, "value": one.value, "rule": one.rule}
+            {
+                "decides": one.decides,
+                "file": one.file,
+                "line": one.line,
+                "value": one.value,
+                "rule": one.rule,
+                "rule_id": one.rule_id,
+            }
             for one in plan.evidence
         ],
     }

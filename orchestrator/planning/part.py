@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from draftsman.domain.plan import ProfileOverrides, Toolchain, Tree
+from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Workflows
 
@@ -44,7 +45,7 @@ class Ecosystem:
 
     `portable` says that its toolchain runs after a copy into another image (Node's does; Python's is linked
     against the libraries of its own Debian release). `looked_for` names what `infer` looks for, for people.
-    `reads` picks the files that `infer` reads out of a commit's paths.
+    `reads` picks the files that `infer` reads out of a commit's paths. `rules` are all that `infer` follows.
     """
 
     name: str
@@ -54,3 +55,4 @@ class Ecosystem:
     looked_for: str
     reads: Callable[[frozenset[str]], list[str]]
     infer: Callable[[Question, Trail], Part | None]
+    rules: tuple[Rule, ...] = ()

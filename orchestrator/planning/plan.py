@@ -41,15 +41,16 @@ def make_plan(
     templates: Mapping[str, str],
     image_prefix: str = "",
     ca_bundle: bool = False,
+    without: frozenset[str] = frozenset(),
 ) -> Plan:
     """Return the plan of a commit, with the evidence for each decision.
 
     Fields of the profile that a person set (`overrides`) win one by one. `templates` maps the names in
     `dockerfiles/templates/` to their texts; `image_prefix` is the mirror that base images come from;
-    `ca_bundle` says that `draftsman-ca.crt` will be in the build context. Raises PlanError for a malformed
-    hint or profile, with file and line.
+    `ca_bundle` says that `draftsman-ca.crt` will be in the build context. `without` names rules, by their ids,
+    that do not apply. Raises PlanError for a malformed hint or profile, with file and line.
     """
-    trail = Trail()
+    trail = Trail(without)
     _check_manager(overrides)
     own_dockerfile = _own_dockerfile(tree, overrides, trail)
     found = _infer(tree, overrides, trail)
@@ -106,7 +107,7 @@ def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferr
         mine = overrides.dependency_manager in ecosystem.managers
         forced = mine or bool(programs & ecosystem.words)
         manager = overrides.dependency_manager if mine else None
-        own = Trail()
+        own = trail.fresh()
         part = ecosystem.infer(Question(tree, workflows, overrides, manager, forced), own)
         if part is not None:
             found.append(Inferred(ecosystem, part, own, forced))
@@ -156,7 +157,7 @@ def _profile(ordered: list[Inferred], overrides: ProfileOverrides) -> Profile:
 
 def _evidence(trail: Trail, ordered: list[Inferred], overrides: ProfileOverrides, profile: Profile) -> Trail:
     """Return one trail: the profile's own values first, and nothing inferred for a field that it sets."""
-    joined = Trail()
+    joined = trail.fresh()
     set_by_person = {
         "dependency_manager": overrides.dependency_manager,
         "setup": overrides.setup,
@@ -189,7 +190,7 @@ def _nothing_found(tier: str) -> str:
 def _copy(source: Trail, target: Trail, hidden: frozenset[str] = frozenset()) -> None:
     for one in source.evidence:
         if one.decides not in hidden:
-            target.note(one.decides, one.value, one.rule, file=one.file, line=one.line)
+            target.note(one.decides, one.value, one.rule, file=one.file, line=one.line, by=one.rule_id)
     for sentence in source.warnings:
         target.warn(sentence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from draftsman.domain.plan import Evidence
+from orchestrator.planning.rule import Rule
 
 MAX_VALUE = 200
 """Characters of a hint that evidence shows; hints are strangers' text."""
@@ -29,20 +30,43 @@ def _printable(char: str) -> str:
 
 
 class Trail:
-    """Collects evidence and warnings, in the order in which decisions are made.
+    """Knows which rules are in force, and collects evidence and warnings in the order of the decisions.
 
-    At most `MAX_ENTRIES` of each are kept, since a repository can hold any number of hints.
+    At most `MAX_ENTRIES` of each are kept, since a repository can hold any number of hints. `off` holds the ids of
+    rules that do not apply; tests turn rules off to show that a case needs them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, off: frozenset[str] = frozenset()) -> None:
+        self._off = off
         self._evidence: list[Evidence] = []
         self._warnings: list[str] = []
 
-    def note(self, decides: str, value: str, rule: str, *, file: str | None = None, line: int | None = None) -> None:
-        """Add evidence: `value`, read at `file` and `line`, decides `decides` by `rule`."""
+    def applies(self, rule: Rule) -> bool:
+        """Return whether a rule is in force. Each rule is asked for before it decides anything."""
+        return rule.id not in self._off
+
+    def fresh(self) -> Trail:
+        """Return an empty trail under the same rules."""
+        return Trail(self._off)
+
+    def note(
+        self,
+        decides: str,
+        value: str,
+        rule: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        by: Rule | str | None = None,
+    ) -> None:
+        """Add evidence: `value`, read at `file` and `line`, decides `decides`; the sentence `rule` says how.
+
+        `by` is the rule (or its id) that decided.
+        """
         if len(self._evidence) < MAX_ENTRIES:
             place = None if file is None else show(file)
-            self._evidence.append(Evidence(decides, place, line, show(value), show(rule, MAX_SENTENCE)))
+            rule_id = by.id if isinstance(by, Rule) else by or ""
+            self._evidence.append(Evidence(decides, place, line, show(value), show(rule, MAX_SENTENCE), rule_id))
 
     def warn(self, sentence: str) -> None:
         """Add a sentence that a person should read although the plan works."""

@@ -32,19 +32,39 @@ VERSION_KEYS = {"python": "python-version", "node": "node-version"}
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A command line or a version that a workflow names."""
+    """A command line or a version that a workflow names.
+
+    `folder` is where a command runs, empty for the top of the repository. `env` holds the plain variables that the
+    workflow sets for it.
+    """
 
     file: str
     line: int | None
     text: str
+    folder: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of a workflow: its plain commands in order, and the images of the services that it starts."""
+
+    file: str
+    name: str
+    commands: tuple[Seen, ...]
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """The plain commands of all workflows, and the versions that they set up, by ecosystem."""
+    """The plain commands of all workflows, each once, and the versions that they set up, by ecosystem.
+
+    `jobs` has the same commands by job, in order, repeated where jobs repeat them.
+    """
 
     commands: tuple[Seen, ...] = ()
     versions: dict[str, tuple[Seen, ...]] | None = None
+    jobs: tuple[Job, ...] = ()
 
     def versions_of(self, ecosystem: str) -> tuple[Seen, ...]:
         """Return the versions that workflows set up for `python` or `node`."""

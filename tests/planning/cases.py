@@ -1,4 +1,9 @@
-"""Reads the case repositories in `tests/repos/<ecosystem>/<case>/`: `repo/` and `expected.toml`."""
+"""Reads the case repositories in `tests/repos/<ecosystem>/<case>/`: `repo/` and `expected.toml`.
+
+`expected.toml` names the rules that the case proves (`proves`), what a person set (`[profile]`), and what must come
+out: manager, setup, fast, full, images, caches, and, where they matter, parts of Dockerfile, evidence and warnings;
+or `error`, the sentence with which the commit is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from draftsman.domain.plan import ProfileOverrides, Tree
+from draftsman.domain.errors import PlanError
+from draftsman.domain.plan import Evidence, Plan, ProfileOverrides, Tree
 from orchestrator.planning.hints import wanted
+from orchestrator.planning.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
 REPOS = ROOT / "tests/repos"
@@ -23,6 +30,27 @@ class Case:
     repo: Path
     overrides: ProfileOverrides
     expected: dict[str, Any]
+
+    @property
+    def proves(self) -> tuple[str, ...]:
+        """Return the ids of the rules that this case needs."""
+        return tuple(self.expected.get("proves", ()))
+
+    def plan(self, without: frozenset[str] = frozenset()) -> Plan:
+        """Return the plan of the repository, with some rules turned off. Raises PlanError."""
+        tree = read_tree(self.repo, self.overrides)
+        return make_plan(tree, repo="octo/case", overrides=self.overrides, templates=TEMPLATES, without=without)
+
+    def check(self, without: frozenset[str] = frozenset()) -> None:
+        """Raise AssertionError where the plan is not what it should be."""
+        try:
+            plan = self.plan(without)
+        except PlanError as error:
+            assert "error" in self.expected, f"refused: {error}"
+            assert self.expected["error"] in str(error)
+            return
+        assert "error" not in self.expected, "this should be refused"
+        _check_plan(plan, self.expected)
 
 
 def read_cases() -> list[Case]:
@@ -48,3 +76,27 @@ def read_tree(repo: Path, overrides: ProfileOverrides) -> Tree:
 def tree_of(files: dict[str, str]) -> Tree:
     """Return a commit that holds these files."""
     return Tree(frozenset(files), {path: files[path].encode() for path in wanted(files)})
+
+
+def _check_plan(plan: Plan, expected: dict[str, Any]) -> None:
+    assert plan.profile.dependency_manager == expected["manager"]
+    assert plan.profile.setup == expected["setup"]
+    assert list(plan.profile.fast) == expected["fast"]
+    assert list(plan.profile.full) == expected["full"]
+    assert [toolchain.image for toolchain in plan.toolchains] == expected["images"]
+    assert list(plan.caches) == expected["caches"]
+    for part in expected.get("dockerfile_has", []):
+        assert part in plan.dockerfile
+    for wanted in expected.get("evidence", []):
+        assert any(_matches(one, wanted) for one in plan.evidence), (wanted, plan.evidence)
+    for wanted in expected.get("warnings", []):
+        assert any(wanted in one for one in plan.warnings), plan.warnings
+    if not expected.get("warnings"):
+        assert plan.warnings == ()
+
+
+def _matches(evidence: Evidence, wanted: dict[str, str | int]) -> bool:
+    return all(
+        str(value) in evidence.rule if key == "rule" else getattr(evidence, key) == value
+        for key, value in wanted.items()
+    )

@@ -1,0 +1,3 @@
+"""The rules that belong to no single ecosystem."""
+
+from __future__ import annotations
