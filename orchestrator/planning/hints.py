@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from orchestrator.planning.ecosystems import ECOSYSTEMS
+from orchestrator.planning.folders import MAX_FOLDERS, project_folders
 from orchestrator.planning.tool_files import TOOL_FILES
 from orchestrator.planning.workflows import MAX_WORKFLOWS, is_workflow
 
-MAX_FILES = 200
+MAX_FILES = 300
+MAX_IN_FOLDER = 25
 
 DOCKERFILES = re.compile(r"(\.devcontainer/)?(Dockerfile(\.[A-Za-z0-9_-]+)?|[A-Za-z0-9_-]+\.Dockerfile)")
 
@@ -25,6 +28,16 @@ def wanted(paths: Iterable[str], dockerfile: str | None = None) -> list[str]:
     chosen += [path for path in TOOL_FILES if path in present]
     for ecosystem in ECOSYSTEMS:
         chosen += ecosystem.reads(present)
+    for folder in project_folders(ordered)[: 2 * MAX_FOLDERS]:
+        chosen += _inside(folder, ordered)
     chosen += list(filter(is_workflow, ordered))[:MAX_WORKFLOWS]
     chosen += [path for path in ordered if DOCKERFILES.fullmatch(path)][:10]
     return list(dict.fromkeys(chosen))[:MAX_FILES]
+
+
+def _inside(folder: str, ordered: list[str]) -> list[str]:
+    """Return what the ecosystems read of a project in a folder, at most `MAX_IN_FOLDER` files."""
+    start, end = bisect_left(ordered, f"{folder}/"), bisect_left(ordered, f"{folder}0")  # "0" comes after "/"
+    inner = frozenset(path[len(folder) + 1 :] for path in ordered[start:end])
+    wanted_inside = [path for ecosystem in ECOSYSTEMS for path in ecosystem.reads(inner)]
+    return [f"{folder}/{path}" for path in wanted_inside[:MAX_IN_FOLDER]]

@@ -7,15 +7,25 @@ from dataclasses import dataclass
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Plan, Profile, ProfileOverrides, Toolchain, Tree
+from orchestrator.planning import any_rules
 from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.dockerfile import Ingredients, render_dockerfile
 from orchestrator.planning.ecosystems import ECOSYSTEMS
+from orchestrator.planning.folders import (
+    MAX_FOLDERS,
+    placed,
+    project_folders,
+    relocate,
+    relocated,
+    under,
+    workflows_under,
+)
 from orchestrator.planning.hints import DOCKERFILES
 from orchestrator.planning.part import Ecosystem, Part, Question
 from orchestrator.planning.system_packages import COMMAND_NEEDS, needed
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import DEBIAN_IMAGE
-from orchestrator.planning.workflows import read_workflows
+from orchestrator.planning.workflows import Workflows, read_workflows
 
 MANAGERS = ("bun", "bundler", "cargo", "go", "none", "npm", "pdm", "pip", "pipenv", "pnpm", "poetry", "uv", "yarn")
 """What a profile's `dependency_manager` may be."""
@@ -61,7 +71,7 @@ def make_plan(
     toolchains = _place(ordered, evidence) if own_dockerfile is None else ()
     dockerfile = own_dockerfile
     if dockerfile is None:
-        ingredients = _gather(ordered, toolchains, profile, repo, _profile_packages(overrides, evidence))
+        ingredients = _gather(ordered, toolchains, profile, repo, _command_packages(profile, evidence))
         dockerfile = render_dockerfile(ingredients, templates, image_prefix=image_prefix, ca_bundle=ca_bundle)
     return Plan(
         profile=profile,
@@ -101,6 +111,29 @@ def _own_dockerfile(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> st
 def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
     """Return the parts of all ecosystems that have something to run, or the only one there is."""
     workflows = read_workflows(tree)
+    found = _infer_at_top(tree, workflows, overrides, trail)
+    folders = project_folders(tree.paths)
+    if folders and not any(one.part.full or one.forced for one in found) and trail.applies(any_rules.PROJECT_IN_FOLDER):
+        found += _infer_in_folders(tree, workflows, folders, trail)
+    elif trail.applies(any_rules.SUB_PROJECT):
+        for folder in folders[:MAX_FOLDERS]:
+            trail.note(
+                "project", folder, "a project of its own, not checked: the top decides", by=any_rules.SUB_PROJECT
+            )
+    useful = [one for one in found if one.forced or one.part.fast or one.part.full]
+    if not trail.applies(any_rules.USELESS_PART):
+        useful = found
+    for one in found:
+        if useful and one not in useful:
+            rule = f"a {one.ecosystem.name} project with nothing to check: not used"
+            trail.note("image", one.part.toolchain.image, rule, by=any_rules.USELESS_PART)
+    if not found and trail.applies(any_rules.NO_ECOSYSTEM):
+        looked = "; ".join(ecosystem.looked_for for ecosystem in ECOSYSTEMS)
+        trail.note("image", DEBIAN_IMAGE, f"no ecosystem was found; looked for {looked}", by=any_rules.NO_ECOSYSTEM)
+    return useful or found
+
+
+def _infer_at_top(tree: Tree, workflows: Workflows, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
     programs = _override_programs(overrides)
     found = []
     for ecosystem in ECOSYSTEMS:
@@ -113,15 +146,29 @@ def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferr
             found.append(Inferred(ecosystem, part, own, forced))
         else:
             _copy(own, trail)
-    useful = [one for one in found if one.forced or one.part.fast or one.part.full]
-    for one in found:
-        if useful and one not in useful:
-            rule = f"a {one.ecosystem.name} project with nothing to check: not used"
-            trail.note("image", one.part.toolchain.image, rule)
-    if not found:
-        looked = "; ".join(ecosystem.looked_for for ecosystem in ECOSYSTEMS)
-        trail.note("image", DEBIAN_IMAGE, f"no ecosystem was found; looked for {looked}")
-    return useful or found
+    return found
+
+
+def _infer_in_folders(tree: Tree, workflows: Workflows, folders: list[str], trail: Trail) -> list[Inferred]:
+    """Return the parts of projects in folders; those in which the workflows run something come first."""
+    run_in = {seen.folder for job in workflows.jobs for seen in job.commands}
+    ordered = sorted(folders, key=lambda folder: folder not in run_in)
+    found = []
+    for folder in ordered[:MAX_FOLDERS]:
+        inner = under(tree, folder)
+        for ecosystem in ECOSYSTEMS:
+            own = trail.fresh()
+            question = Question(inner, workflows_under(workflows, folder), ProfileOverrides(), None, False)
+            try:
+                part = ecosystem.infer(question, own)
+            except PlanError as error:
+                raise relocated(error, tree, folder) from error
+            if part is not None and (part.fast or part.full):
+                own.note("project", folder, f"a {ecosystem.name} project", by=any_rules.PROJECT_IN_FOLDER)
+                found.append(Inferred(ecosystem, placed(part, folder), relocate(own, tree, folder), False))
+    for folder in ordered[MAX_FOLDERS:]:
+        trail.note("project", folder, f"not checked: more than {MAX_FOLDERS} projects", by=any_rules.PROJECT_IN_FOLDER)
+    return found
 
 
 def _override_programs(overrides: ProfileOverrides) -> frozenset[str]:
@@ -197,8 +244,16 @@ def _copy(source: Trail, target: Trail, hidden: frozenset[str] = frozenset()) ->
 
 def _place(ordered: list[Inferred], trail: Trail) -> tuple[Toolchain, ...]:
     """Return the toolchains, the image's base first: the tests' own, unless another one cannot be copied."""
-    rooted = [one for one in ordered if not one.ecosystem.portable]
-    ranked = sorted(ordered, key=lambda one: one is not (rooted or ordered)[0])
+    first: dict[str, Inferred] = {}
+    for one in ordered:
+        kept = first.setdefault(one.ecosystem.name, one).part.toolchain
+        if kept != one.part.toolchain:
+            trail.warn(
+                f"Two projects ask for {one.ecosystem.name} {kept.version} and {one.part.toolchain.version}: one image "
+                f"has one of each, and {kept.version} it is."
+            )
+    rooted = [one for one in first.values() if not one.ecosystem.portable]
+    ranked = sorted(first.values(), key=lambda one: one is not (rooted or ordered)[0])
     for position, one in enumerate(ranked):
         image = one.part.toolchain.image
         if position:
@@ -208,12 +263,15 @@ def _place(ordered: list[Inferred], trail: Trail) -> tuple[Toolchain, ...]:
     return tuple(one.part.toolchain for one in ranked)
 
 
-def _profile_packages(overrides: ProfileOverrides, trail: Trail) -> list[str]:
-    """Return the Debian packages that commands set in the profile need."""
+def _command_packages(profile: Profile, trail: Trail) -> list[str]:
+    """Return the Debian packages that the commands need."""
     packages: list[str] = []
-    for program, apt in needed(_override_programs(overrides), COMMAND_NEEDS).items():
-        packages += apt
-        trail.note("image", " ".join(apt), f"Debian packages for `{program}`, which the profile runs")
+    if trail.applies(any_rules.COMMAND_PACKAGES):
+        programs = called_programs([profile.setup, *profile.fast, *profile.full])
+        for program, apt in needed(programs, COMMAND_NEEDS).items():
+            packages += apt
+            rule = f"Debian packages for `{program}`, which a command calls"
+            trail.note("image", " ".join(apt), rule, by=any_rules.COMMAND_PACKAGES)
     return packages
 
 

@@ -1,0 +1,110 @@
+"""Projects in folders of a repository whose top has none to test: which folders, and the commit as seen from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from draftsman.domain.errors import PlanError
+from draftsman.domain.plan import Tree
+from orchestrator.planning import grammar
+from orchestrator.planning.part import Part
+from orchestrator.planning.trail import Trail
+from orchestrator.planning.workflows import Workflows
+
+MAX_FOLDERS = 4
+"""Projects of one repository that are checked; the others are named in the evidence."""
+
+MAX_DEPTH = 3
+"""Folders deep that a project may lie, as in `services/api/server`."""
+
+MANIFESTS = frozenset(
+    {"pyproject.toml", "setup.py", "requirements.txt", "Pipfile", "package.json", "Gemfile", "go.mod", "Cargo.toml"}
+)
+
+NOT_PROJECTS = frozenset(
+    {"doc", "docs", "documentation", "website", "site", "example", "examples", "sample", "samples", "demo", "demos"}
+    | {"test", "tests", "testing", "testdata", "fixture", "fixtures", "spec", "specs", "e2e", "__tests__", "bench"}
+    | {"benchmark", "benchmarks", "template", "templates", "vendor", "third_party", "node_modules", "scripts", "tools"}
+    | {"ci", "hack", "contrib", "playground", "playgrounds", "dist", "build"}
+)
+"""Folders whose manifests are not the repository's own work. Hidden folders are none either."""
+
+INHERITED = (".python-version", ".node-version", ".nvmrc", ".ruby-version", ".tool-versions", "mise.toml", ".mise.toml")
+"""Files at the top that count for the folders too, where a folder has none of its own."""
+
+
+def project_folders(paths: Iterable[str]) -> list[str]:
+    """Return the folders that hold a manifest, the shallowest first, without those inside of another one."""
+    found = {
+        path.rpartition("/")[0]
+        for path in paths
+        if "/" in path and path.rpartition("/")[2] in MANIFESTS and path.count("/") <= MAX_DEPTH
+    }
+    chosen: list[str] = []
+    for folder in sorted(filter(_may_be_project, found), key=lambda one: (one.count("/"), one)):
+        if not any(folder.startswith(f"{outer}/") for outer in chosen):
+            chosen.append(folder)
+    return chosen
+
+
+def under(tree: Tree, folder: str) -> Tree:
+    """Return the commit as seen from a folder, with the version files and workflows of its top."""
+    prefix = f"{folder}/"
+    inherited = {path for path in tree.paths if path in INHERITED or path.startswith(".github/")}
+    paths = frozenset(path.removeprefix(prefix) for path in tree.paths if path.startswith(prefix))
+    outer = inherited - paths
+    contents = {path: content for path, content in tree.contents.items() if path in outer}
+    contents |= {
+        path.removeprefix(prefix): content for path, content in tree.contents.items() if path.startswith(prefix)
+    }
+    return Tree(paths | outer, contents)
+
+
+def workflows_under(workflows: Workflows, folder: str) -> Workflows:
+    """Return what the workflows run in a folder, as if it were the top; versions count for all folders."""
+    jobs = []
+    for job in workflows.jobs:
+        commands = tuple(replace(seen, folder="") for seen in job.commands if seen.folder == folder)
+        if commands:
+            jobs.append(replace(job, commands=commands))
+    first = {seen.text: seen for job in reversed(jobs) for seen in reversed(job.commands)}
+    return replace(workflows, commands=tuple(reversed(first.values())), jobs=tuple(jobs))
+
+
+def placed(part: Part, folder: str) -> Part:
+    """Return the part with commands that run in the folder, and leave the one that called them where it was."""
+    return replace(
+        part,
+        setup=tuple(f"(cd {folder} && {command})" for command in part.setup),
+        fast=tuple(f"cd {folder} && {command}" for command in part.fast),
+        full=tuple(f"cd {folder} && {command}" for command in part.full),
+    )
+
+
+def relocate(trail: Trail, tree: Tree, folder: str) -> Trail:
+    """Return the trail with its files named from the top of the repository."""
+    moved = trail.fresh()
+    for one in trail.evidence:
+        file = None if one.file is None else _from_top(one.file, tree, folder)
+        moved.note(one.decides, one.value, one.rule, file=file, line=one.line, by=one.rule_id)
+    for sentence in trail.warnings:
+        moved.warn(f"In {folder}: {sentence}")
+    return moved
+
+
+def relocated(error: PlanError, tree: Tree, folder: str) -> PlanError:
+    """Return the error with its file named from the top of the repository."""
+    sentence = str(error)
+    file, colon, rest = sentence.partition(":")
+    return PlanError(_from_top(file, tree, folder) + colon + rest, error.detail)
+
+
+def _from_top(file: str, tree: Tree, folder: str) -> str:
+    inside = f"{folder}/{file}"
+    return inside if inside in tree.paths else file
+
+
+def _may_be_project(folder: str) -> bool:
+    parts = folder.split("/")
+    return grammar.is_tree_path(folder) and not any(part in NOT_PROJECTS or part.startswith(".") for part in parts)
