@@ -58,6 +58,7 @@ class Planner:
         request = Request(
             paths=tuple(map(to_bytes, tree.paths)),
             contents=tuple((to_bytes(path), content) for path, content in tree.contents.items()),
+            unread=tuple(map(to_bytes, tree.unread)),
             repo=repo,
             overrides=overrides,
             templates=dict(templates),

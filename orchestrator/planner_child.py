@@ -40,6 +40,7 @@ class Request:
 
     paths: tuple[bytes, ...]
     contents: tuple[tuple[bytes, bytes], ...]
+    unread: tuple[bytes, ...]
     repo: str
     overrides: ProfileOverrides
     templates: dict[str, str]
@@ -76,7 +77,9 @@ def answer(request: Request) -> Answer:
     """Return the plan or the fault. Never raises an Exception."""
     try:
         tree = Tree(
-            frozenset(map(to_path, request.paths)), {to_path(path): content for path, content in request.contents}
+            frozenset(map(to_path, request.paths)),
+            {to_path(path): content for path, content in request.contents},
+            frozenset(map(to_path, request.unread)),
         )
         plan = make_plan(
             tree,

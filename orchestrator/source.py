@@ -25,6 +25,7 @@ _FETCH_SECONDS = 900
 _MAX_FILES = 500_000
 _MAX_LISTING_BYTES = 128 * 2**20
 _MAX_HINT_BYTES = 512 * 1024
+_MAX_LOCK_BYTES = 2 * 2**20
 _MAX_HINTS_BYTES = 16 * 2**20
 _MAX_ARCHIVE_BYTES = 4 * 2**30
 # A person named this repository: whoever owns its files, and whether a ref still names the commit, is no matter.
@@ -145,13 +146,15 @@ class Mirror:
         """
         sizes = await self._list(sha)
         names = []
+        unread = set()
         room = _MAX_HINTS_BYTES
-        for path in wanted(sizes):
-            size = sizes.get(path, _MAX_HINT_BYTES + 1)
-            if size <= min(_MAX_HINT_BYTES, room):
+        for path in filter(sizes.__contains__, wanted(sizes)):
+            if sizes[path] <= min(_largest(path), room):
                 names.append(path)
-                room -= size
-        return Tree(frozenset(sizes), await self._read(sha, names))
+                room -= sizes[path]
+            else:
+                unread.add(path)
+        return Tree(frozenset(sizes), await self._read(sha, names), frozenset(unread))
 
     async def _list(self, sha: str) -> dict[str, int]:
         """Return the sizes of all regular files. Read as it comes: a few trees may name each other a billion times."""
@@ -215,6 +218,11 @@ class Mirror:
             cwd=self.folder,
             timeout=300,
         )
+
+
+def _largest(path: str) -> int:
+    """Return how many bytes of a file are read: nobody writes locks by hand, so they are large."""
+    return _MAX_LOCK_BYTES if "lock" in path.rpartition("/")[2] else _MAX_HINT_BYTES
 
 
 class Mirrors:

@@ -26,6 +26,9 @@ from tests.kinds import pytest_sessionfinish
 
 __all__ = ["pytest_sessionfinish"]
 
+# Its assertions are the tests': they say what differs.
+pytest.register_assert_rewrite("tests.planning.cases")
+
 TEMPLATE = "migrated"
 
 

@@ -119,10 +119,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A read-only view of a commit: all file paths, and the contents of the files that planning asked for."""
+    """A read-only view of a commit: all file paths, and the contents of the files that planning asked for.
+
+    `unread` names those that planning asked for and that are too large to be read.
+    """
 
     paths: frozenset[str]
     contents: dict[str, bytes]
+    unread: frozenset[str] = frozenset()
 
     def text(self, path: str) -> str | None:
         """Return the file as text, or None where it is absent or was not asked for."""

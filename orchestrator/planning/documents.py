@@ -27,9 +27,16 @@ def malformed(path: str, line: int | None, what: str) -> PlanError:
     return PlanError(f"{place}: {what}")
 
 
+def text_of(tree: Tree, path: str) -> str | None:
+    """Return a manifest's text, None where it is absent. Raises PlanError where it is too large to be read."""
+    if path in tree.unread:
+        raise malformed(path, 1, "this file is too large to be read. Is it the right one?")
+    return tree.text(path)
+
+
 def read_toml(tree: Tree, path: str) -> Document:
     """Return the TOML file as a dictionary, empty where it is absent. Raises PlanError where it is malformed."""
-    text = tree.text(path)
+    text = text_of(tree, path)
     if text is None:
         return {}
     long_key = long_toml_key(text)
@@ -48,7 +55,7 @@ def read_toml(tree: Tree, path: str) -> Document:
 
 def read_json(tree: Tree, path: str) -> Document:
     """Return the JSON object in a file, empty where it is absent. Raises PlanError where it is malformed."""
-    text = tree.text(path)
+    text = text_of(tree, path)
     if text is None:
         return {}
     try:
@@ -65,7 +72,7 @@ def read_json(tree: Tree, path: str) -> Document:
 def read_ini(tree: Tree, path: str) -> configparser.RawConfigParser:
     """Return the INI file's sections, none where it is absent. Raises PlanError where it is malformed."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    text = tree.text(path)
+    text = text_of(tree, path)
     if text is None:
         return parser
     if absurd := absurd_ini(text):

@@ -58,7 +58,8 @@ def under(tree: Tree, folder: str) -> Tree:
     contents |= {
         path.removeprefix(prefix): content for path, content in tree.contents.items() if path.startswith(prefix)
     }
-    return Tree(paths | outer, contents)
+    unread = frozenset(path.removeprefix(prefix) for path in tree.unread if path.startswith(prefix))
+    return Tree(paths | outer, contents, unread)
 
 
 def workflows_under(workflows: Workflows, folder: str) -> Workflows:

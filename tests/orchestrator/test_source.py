@@ -78,14 +78,17 @@ async def test_nothing_but_a_full_sha_is_fetched(mirror: Mirror, repository: Pat
 
 
 async def test_large_and_unwanted_files_are_not_read(repository: Path, mirror: Mirror) -> None:
-    (repository / "large.lock").write_bytes(b"x" * (512 * 1024 + 1))
+    (repository / "large.lock").write_bytes(b"x" * (2 * 2**20 + 1))
+    (repository / "usual.lock").write_bytes(b"x" * (512 * 1024 + 1))
+    (repository / "package.json").write_bytes(b"x" * (512 * 1024 + 1))
     run(repository, "add", "-A")
     run(repository, "commit", "-qm", "large")
     sha = run(repository, "rev-parse", "HEAD")
     await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
-    tree = await mirror.tree(sha, lambda paths: [path for path in paths if path.endswith((".lock", ".toml"))])
-    assert set(tree.contents) == {"pyproject.toml"}
-    assert "large.lock" in tree.paths
+    tree = await mirror.tree(sha, lambda paths: [path for path in paths if not path.endswith(".py")])
+    assert {"pyproject.toml", "usual.lock"} <= set(tree.contents)
+    assert tree.unread == {"large.lock", "package.json"}
+    assert tree.unread <= tree.paths
 
 
 async def test_the_bundle_holds_the_commit_and_the_tags(repository: Path, mirror: Mirror, tmp_path: Path) -> None:

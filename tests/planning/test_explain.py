@@ -26,7 +26,7 @@ def test_json_has_the_stable_shape() -> None:
         },
     }
     assert shown["toolchains"] == [{"ecosystem": "python", "version": "3.13", "image": "python:3.13-slim"}]
-    assert set(shown["evidence"][0]) == {"decides", "file", "line", "value", "rule"}
+    assert set(shown["evidence"][0]) == {"decides", "file", "line", "value", "rule", "rule_id"}
 
 
 def test_lines_show_each_section_with_file_line_value_and_rule() -> None:

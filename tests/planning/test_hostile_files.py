@@ -194,3 +194,10 @@ def test_first_line_of_tool_versions_decides() -> None:
 def test_test_behind_blank_lines_is_found_at_its_own_line() -> None:
     made = plan({"app.py": "", "test_a.py": "\n\n\n  import unittest\n"})
     assert any(one.file == "test_a.py" and one.line == 4 for one in made.evidence)
+
+
+@pytest.mark.parametrize("path", ["package.json", "pyproject.toml", "setup.cfg", "server/package.json"])
+def test_a_manifest_that_is_too_large_is_named(path: str) -> None:
+    tree = Tree(frozenset({path, "tests/test_a.py"}), {}, unread=frozenset({path}))
+    with pytest.raises(PlanError, match=f"^{path}:1: this file is too large"):
+        make_plan(tree, repo="octo/case", overrides=ProfileOverrides(), templates=TEMPLATES)
