@@ -1,0 +1,1 @@
+"""Plans of popular repositories, set beside what their own workflows run."""
