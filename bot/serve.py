@@ -1,4 +1,4 @@
-"""The web application: GitHub's deliveries in, pages of runs out."""
+"""The web application: GitHub's deliveries in, pages of runs out, and the API."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot import health, pages
+from bot.api.application import PREFIX, create_api
 from bot.triggers import Rules
 from bot.webhooks import Receiver, Wake, receive
 from draftsman import __version__
@@ -45,8 +46,11 @@ def create_app(
     rules: Rules,
     wake: Wake,
     redis_answers: Callable[[], Awaitable[bool]],
+    admin_token: str | None = None,
 ) -> web.Application:
     """Return the application. `wake` tells the workers that there may be work; `redis_answers` is for `/health`.
+
+    `admin_token` opens the API; without one it is off.
 
     Raises SettingsError where the webhook secret is empty: everybody could sign with it.
     """
@@ -74,6 +78,7 @@ def create_app(
     app.router.add_get("/runs/{run}", run_page)
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/log", attempt_log)
     app.router.add_get("/", _greet)
+    app.add_subapp(PREFIX, create_api(pool, admin_token))
     return app
 
 

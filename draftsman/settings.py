@@ -44,6 +44,7 @@ class Settings(BaseModel):
     home: Path = Field(default_factory=_default_home)
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=0, le=65535)
+    admin_token: SecretStr | None = Field(None, min_length=20)
     public_url: str | None = Field(None, pattern=r"^https?://\S+$")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -53,6 +54,8 @@ class Settings(BaseModel):
     max_claims: int = Field(3, ge=1, le=20)
 
     build_timeout_seconds: float = Field(1800, ge=1)
+    build_memory_mb: int = Field(4096, ge=64)
+    image_max_age_days: float = Field(7, gt=0)
     job_timeout_seconds: float = Field(1800, ge=1)
     step_timeout_seconds: float = Field(1800, ge=1)
     no_output_timeout_seconds: float = Field(1200, ge=1)

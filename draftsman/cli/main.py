@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from draftsman import __version__
-from draftsman.cli import logs_setup, settings_of, terminal
+from draftsman.cli import image_commands, logs_setup, profile_commands, settings_of, terminal
 from draftsman.domain.errors import DraftsmanError, SettingsError
 from draftsman.domain.plan import Tier
+from draftsman.domain.profile_rules import ProfileError
 
 USAGE, COULD_NOT_RUN = 2, 3
 
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show and follow runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+app.add_typer(profile_commands.app, name="profile")
+app.add_typer(image_commands.app, name="images")
 
 EnvFile = Annotated[
     Path | None, typer.Option("--env-file", help="A file of NAME=VALUE settings; the environment wins over it.")
@@ -84,6 +87,7 @@ def run(
     where: Where,
     sha: Sha = None,
     tier: Annotated[Tier | None, typer.Option(help="Run only this tier (setup always runs).")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the image anew, from fresh base images.")] = False,
     as_json: Json = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -92,7 +96,7 @@ def run(
 
     if tier is Tier.SETUP:
         raise typer.BadParameter("choose fast or full", param_hint="--tier")
-    _finish(command(settings_of.read(env_file), where, sha=sha, tier=tier, as_json=as_json))
+    _finish(command(settings_of.read(env_file), where, sha=sha, tier=tier, rebuild=rebuild, as_json=as_json))
 
 
 @app.command()
@@ -166,7 +170,7 @@ def main() -> None:
     """Run the command line. Errors that have a sentence end as that sentence, never as a traceback."""
     try:
         app()
-    except SettingsError as error:
+    except (SettingsError, ProfileError) as error:
         terminal.complain(str(error), error.detail)
         sys.exit(USAGE)
     except DraftsmanError as error:

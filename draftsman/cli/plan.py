@@ -11,11 +11,15 @@ from draftsman.cli import target, terminal
 from draftsman.cli.home import prepare_home
 from draftsman.domain.plan import ProfileOverrides
 from draftsman.settings import Settings
-from orchestrator.images import BuildSettings, name_image, read_runner_layer
+from orchestrator.hinted_tree import read_tree
+from orchestrator.image_build import BuildSettings
+from orchestrator.image_key import default_platform
+from orchestrator.images import name_image, visible
 from orchestrator.planner import Planner
 from orchestrator.planning.explain import explain, lines
-from orchestrator.planning.hints import wanted
+from orchestrator.runner_layer import read_runner_layer
 from orchestrator.source import Mirrors
+from orchestrator.tree_objects import Commit, digest
 
 
 async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool) -> int:
@@ -25,7 +29,7 @@ async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool
     holder = str(uuid4())
     await mirror.fetch(meant.remote, meant.sha, holder)
     try:
-        tree = await mirror.tree(meant.sha, wanted)
+        tree = await read_tree(mirror, meant.sha, repo_file_from=meant.sha)
     finally:
         await mirror.release(holder)
     planner = Planner()
@@ -40,12 +44,10 @@ async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool
         )
     finally:
         await planner.close()
+    build = BuildSettings(ca_bundle=settings.read_ca_bundle(), image_prefix=settings.image_prefix)
+    seen = await visible(made, Commit(mirror.folder, meant.sha))
     tag, _ = name_image(
-        read_runner_layer(),
-        repo=meant.repo,
-        plan=made,
-        settings=BuildSettings(ca_bundle=settings.read_ca_bundle()),
-        context_digest="",  # a generated Dockerfile sees nothing of the tree
+        read_runner_layer(), meant.repo, made, build, platform=default_platform(), context_digest=digest(seen)
     )
     if as_json:
         print(json.dumps(explain(made, tag, repo=meant.repo, sha=meant.sha), indent=2))

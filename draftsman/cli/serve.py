@@ -39,6 +39,7 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
             rules=Rules(settings.github_server_url.rstrip("/"), settings.skip_markers),
             wake=wake_ups.wake,
             redis_answers=wake_ups.answers,
+            admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
         )
         reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
         await until_told(_listen(app, settings), reporter.run(asyncio.Event()), with_parent=with_parent)

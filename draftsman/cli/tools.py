@@ -10,7 +10,8 @@ from draftsman import resources
 from draftsman.cli.home import prepare_home
 from draftsman.settings import Settings
 from orchestrator import engine as docker
-from orchestrator.images import BuildSettings
+from orchestrator.build_records import BuildRecords, NoRecords
+from orchestrator.image_build import DAY, BuildSettings
 from orchestrator.pipeline import Tools
 from orchestrator.planner import Planner
 from orchestrator.runners.docker import DockerRunner
@@ -36,8 +37,13 @@ def limits(settings: Settings) -> Limits:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Tools]:
-    """Yield the tools of a worker on the engine that answers. Raises EngineError."""
+async def opened(
+    settings: Settings, build_lock: BuildLock, records: Callable[[str], BuildRecords] | None = None
+) -> AsyncIterator[Tools]:
+    """Yield the tools of a worker on the engine that answers. Raises EngineError.
+
+    `records` returns where failed builds of the engine with this id are remembered; nowhere by default.
+    """
     home = prepare_home(settings)
     engine = await docker.connect(settings.docker_host)
     planner = Planner()
@@ -53,8 +59,12 @@ async def opened(settings: Settings, build_lock: BuildLock) -> AsyncIterator[Too
                 ca_bundle=settings.read_ca_bundle(),
                 proxies=settings.proxies,
                 timeout_seconds=settings.build_timeout_seconds,
+                memory_bytes=settings.build_memory_mb * _MEGABYTE,
+                max_age_seconds=settings.image_max_age_days * DAY,
+                image_prefix=settings.image_prefix,
             ),
             build_lock=build_lock,
+            build_records=NoRecords() if records is None else records(engine.facts.id),
             limits=limits(settings),
             network=settings.job_network,
             image_prefix=settings.image_prefix,

@@ -119,13 +119,25 @@ def test_plan_explains_itself_with_files_and_lines(home: Path, repository: Path)
     assert "draftsman-runner/local/project:" in done.stdout
 
 
+def test_plan_takes_what_the_repository_says_itself(home: Path, repository: Path) -> None:
+    commit(repository, {".draftsman.toml": '# ours\nfull = ["make test"]\n'})
+    plan = json.loads(draftsman(home, "plan", str(repository), "--json").stdout)
+    assert plan["profile"]["validation"]["full"] == ["make test"]
+    [said] = [item for item in plan["evidence"] if item["decides"] == "full"]
+    assert (said["file"], said["line"], said["rule"]) == (".draftsman.toml", 2, "set in .draftsman.toml")
+    commit(repository, {".draftsman.toml": 'full = ["make test"]\nnetwork = "host"\n'})
+    refused = draftsman(home, "plan", str(repository))
+    assert refused.returncode == 3
+    assert ".draftsman.toml:2: network: this is no key" in refused.stderr
+
+
 def test_plan_in_json_holds_what_programs_need(home: Path, repository: Path) -> None:
     plan = json.loads(draftsman(home, "plan", str(repository), "--json").stdout)
     assert set(plan) == {"repo", "sha", "profile", "toolchains", "dockerfile", "image_tag", "evidence"}
     assert plan["sha"] == git(repository, "rev-parse", "HEAD")
     assert plan["toolchains"] == [{"ecosystem": "python", "version": "3.13", "image": "python:3.13-slim"}]
     assert set(plan["profile"]) == {"dockerfile", "dependency_manager", "setup", "validation"}
-    assert all(set(item) == {"decides", "file", "line", "value", "rule"} for item in plan["evidence"])
+    assert all(set(item) == {"decides", "file", "line", "value", "rule", "rule_id"} for item in plan["evidence"])
 
 
 @pytest.mark.engine

@@ -10,7 +10,9 @@ CREATE TABLE repositories (
 );
 CREATE INDEX repositories_by_name ON repositories (lower(full_name));
 
--- The execution plan's table, with two more columns: which fields a person set, and how a Dockerfile is chosen.
+-- The execution plan's table, whose columns hold what is in force, and what editing needs: which fields a person
+-- set, what was inferred last for every field, the digest of the generated Dockerfile that an edited one was made
+-- from, and a version that grows with each change that can be seen.
 CREATE TABLE repo_profiles (
     id                   UUID PRIMARY KEY DEFAULT gen_random_uuid(),
     repo                 TEXT NOT NULL UNIQUE,
@@ -23,6 +25,11 @@ CREATE TABLE repo_profiles (
     validation_full      TEXT[] NOT NULL,
     explicit_fields      TEXT[] NOT NULL DEFAULT '{}',
     dockerfile_mode      TEXT NOT NULL DEFAULT 'auto' CHECK (dockerfile_mode IN ('auto', 'path', 'generate')),
+    dockerfile_target    TEXT,
+    build_args           JSONB NOT NULL DEFAULT '{}',
+    inferred             JSONB,
+    edited_from          TEXT,
+    version              BIGINT NOT NULL DEFAULT 1,
     created_at           TIMESTAMPTZ DEFAULT now(),
     updated_at           TIMESTAMPTZ DEFAULT now()
 );
@@ -167,6 +174,23 @@ CREATE TABLE images (
     built_at      TIMESTAMPTZ NOT NULL DEFAULT now(),
     used_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (tag, engine)
+);
+
+-- Builds that failed by the fault of what they were made from: not tried again until that changes or somebody asks.
+CREATE TABLE image_failures (
+    engine    TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    repo      TEXT NOT NULL,
+    sentence  TEXT NOT NULL,
+    detail    TEXT NOT NULL,
+    failed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (engine, key)
+);
+
+-- When somebody last asked for a repository's images to be built anew. Whatever is older than that is.
+CREATE TABLE image_rebuilds (
+    repo     TEXT PRIMARY KEY,
+    asked_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
 
 -- What GitHub was last told about each tier of an attempt.
