@@ -31,8 +31,8 @@ check: venv ## lint, format, types, import contracts, and the tests that start n
 	@echo "== import contracts" && .venv/bin/lint-imports
 	@echo "== fast tests" && $(PY) -m pytest -m "$(FAST)"
 
-bench: ## the benchmark suite
-	@echo "The benchmark suite is empty for now."
+bench: venv ## the figures of docs/performance.md, measured now
+	@$(PY) -m bench
 
 clean: ## remove the environment, the engine started here, our containers, images, volumes and caches
 	@echo "== clean"

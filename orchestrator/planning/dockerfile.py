@@ -19,7 +19,12 @@ from orchestrator.planning.versions import DEBIAN_IMAGE, UV
 APT = ("ca-certificates", "curl", "git", "jq")
 """The Debian packages of every generated image."""
 
-COPIED_NEEDS: dict[str, tuple[str, ...]] = {"node": ("libatomic1",)}
+COPIED_NEEDS: dict[str, tuple[str, ...]] = {
+    "node": ("libatomic1",),
+    "ruby": ("libffi8", "libgmp10", "libyaml-0-2", "openssl", "zlib1g"),
+    "go": ("gcc", "libc6-dev"),
+    "rust": ("gcc", "libc6-dev"),
+}
 """The Debian packages that a toolchain needs which is copied into another image."""
 
 
@@ -33,6 +38,8 @@ class Ingredients:
     copied: tuple[Toolchain, ...]
     apt: tuple[str, ...]
     uv: bool
+    steps: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
 
 
 def render_dockerfile(
@@ -68,6 +75,8 @@ def render_dockerfile(
         ],
         apt=_checked_packages([*APT, *ingredients.apt, *needs]),
         uv=UV if ingredients.uv else None,
+        env=[_checked_variable(variable) for variable in dict.fromkeys(ingredients.env)],
+        steps=[_checked_step(step) for step in dict.fromkeys(ingredients.steps)],
         ca_bundle=ca_bundle,
     )
     return text.rstrip("\n") + "\n"
@@ -83,6 +92,18 @@ def _checked_image(image: str) -> str:
     if not grammar.fits(grammar.IMAGE, image):
         raise PlanError(f"{show(image)!r} is not the name of an image.")
     return image
+
+
+def _checked_step(step: str) -> str:
+    if not grammar.fits(grammar.IMAGE_STEP, step):
+        raise PlanError(f"{show(step)!r} is no command that an image may run.")
+    return step
+
+
+def _checked_variable(variable: str) -> str:
+    if not grammar.fits(grammar.IMAGE_VARIABLE, variable):
+        raise PlanError(f"{show(variable)!r} is no variable that an image may set.")
+    return variable
 
 
 def _checked_packages(packages: Iterable[str]) -> list[str]:

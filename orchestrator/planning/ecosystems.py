@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator.planning import node, python
+from orchestrator.planning import go, node, python, ruby, rust
 
-ECOSYSTEMS = (python.ECOSYSTEM, node.ECOSYSTEM)
+ECOSYSTEMS = (python.ECOSYSTEM, node.ECOSYSTEM, ruby.ECOSYSTEM, go.ECOSYSTEM, rust.ECOSYSTEM)

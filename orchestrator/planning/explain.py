@@ -6,6 +6,7 @@ from typing import Any
 
 from draftsman.domain.plan import Evidence, Plan
 
+PROJECTS = "project"
 SECTIONS = (
     ("image", "Image", ("version", "image", "dockerfile")),
     ("setup", "Setup", ("dependency_manager", "setup")),
@@ -46,9 +47,10 @@ def explain(plan: Plan, image_tag: str, *, repo: str = "", sha: str = "") -> dic
 
 
 def lines(plan: Plan, image_tag: str) -> list[str]:
-    """Return the plan for a terminal, without colours: image, setup, fast, full, each with its evidence."""
-    written: list[str] = []
-    shown: set[str] = set()
+    """Return the plan for a terminal, without colours: projects, image, setup, fast, full, each with its evidence."""
+    projects = [one for one in plan.evidence if one.decides == PROJECTS]
+    written = ["Projects", *(f"  {_why(one)}" for one in projects), ""] if projects else []
+    shown = {PROJECTS}
     for section, title, decides in SECTIONS:
         shown |= set(decides)
         mine = [one for one in plan.evidence if _topic(one) in decides]

@@ -18,9 +18,18 @@ MAX_FOLDERS = 4
 MAX_DEPTH = 3
 """Folders deep that a project may lie, as in `services/api/server`."""
 
-MANIFESTS = frozenset(
-    {"pyproject.toml", "setup.py", "requirements.txt", "Pipfile", "package.json", "Gemfile", "go.mod", "Cargo.toml"}
-)
+MANIFESTS = {
+    "pyproject.toml": "python",
+    "setup.py": "python",
+    "requirements.txt": "python",
+    "Pipfile": "python",
+    "package.json": "node",
+    "Gemfile": "ruby",
+    "go.mod": "go",
+    "go.work": "go",
+    "Cargo.toml": "rust",
+}
+"""The files that make a folder a project, and of which ecosystem."""
 
 NOT_PROJECTS = frozenset(
     {"doc", "docs", "documentation", "website", "site", "example", "examples", "sample", "samples", "demo", "demos"}
@@ -46,6 +55,15 @@ def project_folders(paths: Iterable[str]) -> list[str]:
         if not any(folder.startswith(f"{outer}/") for outer in chosen):
             chosen.append(folder)
     return chosen
+
+
+def at_top(tree: Tree, folders: list[str], ecosystem: str) -> Tree:
+    """Return the commit without the folders that are this ecosystem's own projects, where its top is none."""
+    own = [name for name, language in MANIFESTS.items() if language == ecosystem]
+    inner = tuple(f"{folder}/" for folder in folders if any(f"{folder}/{name}" in tree.paths for name in own))
+    if not inner or any(name in tree.paths for name in own):
+        return tree
+    return replace(tree, paths=frozenset(path for path in tree.paths if not path.startswith(inner)))
 
 
 def under(tree: Tree, folder: str) -> Tree:

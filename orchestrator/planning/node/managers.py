@@ -1,4 +1,4 @@
-"""The dependency managers of Node: their locks, how they install, and how they run a script.
+"""The dependency managers of Node: their locks, how they install, and how they run scripts and programs.
 
 Another manager is another row of `MANAGERS`.
 """
@@ -7,73 +7,108 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from draftsman.domain.plan import ProfileOverrides, Tree
-from orchestrator.planning.documents import line_of
-from orchestrator.planning.trail import Trail
-
 
 @dataclass(frozen=True, slots=True)
 class NodeManager:
-    """A manager: the locks that are its own, its commands, and the caches that it fills."""
+    """A manager: its locks, its commands, the caches that it fills, and the package that an image gets it from.
+
+    `floors` are the ranges of Node that its majors need. `unfrozen` are the installs that do not keep to the lock.
+    """
 
     name: str
+    package: str
     locks: tuple[str, ...]
     frozen_install: str
     install: str
     test: str
     run: str
+    execute: str
+    all_tests: str
     caches: tuple[str, ...]
+    floors: tuple[tuple[int, str], ...] = ()
+    unfrozen: tuple[str, ...] = ()
 
     def running(self, script: str) -> str:
         """Return the command that runs a script, as a person types it."""
         return self.test if script == "test" else f"{self.run} {script}"
 
+    def floor(self, version: str) -> str:
+        """Return the range of Node that a version of it needs."""
+        major = int(version.partition(".")[0])
+        return next((needed for start, needed in reversed(self.floors) if major >= start), "*")
+
 
 NPM = NodeManager(
     name="npm",
+    package="npm",
     locks=("package-lock.json", "npm-shrinkwrap.json"),
     frozen_install="npm ci",
     install="npm install --no-audit --no-fund",
     test="npm test",
     run="npm run",
+    execute="npx --no-install",
+    all_tests="npm test --workspaces --if-present",
     caches=("npm",),
+    floors=((7, ">=10"), (9, "^14.17 || ^16.13 || >=18"), (10, "^18.17 || >=20.5"), (11, "^20.17 || >=22.9")),
+    unfrozen=("npm install", "npm i"),
 )
-MANAGERS = (NPM,)
+YARN_CLASSIC = NodeManager(
+    name="yarn",
+    package="yarn",
+    locks=("yarn.lock",),
+    frozen_install="yarn install --frozen-lockfile",
+    install="yarn install",
+    test="yarn test",
+    run="yarn run",  # `yarn check` and a few more are commands of its own
+    execute="yarn run",
+    all_tests="yarn workspaces run test",
+    caches=("yarn",),
+    unfrozen=("yarn", "yarn install"),
+)
+YARN_BERRY = NodeManager(
+    name="yarn",
+    package="@yarnpkg/cli-dist",
+    locks=("yarn.lock",),
+    frozen_install="yarn install --immutable",
+    install="yarn install --no-immutable",  # immutable is its default where CI is set
+    test="yarn test",
+    run="yarn run",
+    execute="yarn run",
+    all_tests="yarn workspaces foreach -A run test",
+    caches=("yarn-berry",),
+    floors=((2, ">=12"), (4, ">=18.12")),
+)
+PNPM = NodeManager(
+    name="pnpm",
+    package="pnpm",
+    locks=("pnpm-lock.yaml",),
+    frozen_install="pnpm install --frozen-lockfile",
+    install="pnpm install --no-frozen-lockfile",  # frozen is its default where CI is set
+    test="pnpm test",
+    run="pnpm run",
+    execute="pnpm exec",
+    all_tests="pnpm -r test",
+    caches=("pnpm",),
+    floors=((6, ">=12.17"), (7, ">=14.6"), (8, ">=16.14"), (9, ">=18.12"), (11, ">=22.13"), (12, ">=18")),
+    unfrozen=("pnpm install --no-frozen-lockfile", "pnpm i --no-frozen-lockfile"),
+)
+BUN = NodeManager(
+    name="bun",
+    package="bun",
+    locks=("bun.lock", "bun.lockb"),
+    frozen_install="bun install --frozen-lockfile",
+    install="bun install",
+    test="bun run test",  # `bun test` is the runner
+    run="bun run",
+    execute="bunx --no-install",
+    all_tests="bun run --filter '*' test",
+    caches=("bun",),
+    unfrozen=("bun install", "bun i"),
+)
+MANAGERS = (NPM, YARN_CLASSIC, PNPM, BUN)
+"""One for each name; Yarn 2 and later are told from Yarn 1 by their version."""
 
-OTHER_LOCKS = ("pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb")
-"""Locks of managers that have no row here."""
+BY_NAME = {manager.name: manager for manager in MANAGERS}
 
-
-def decide_install(
-    tree: Tree, overrides: ProfileOverrides, manager: str | None, trail: Trail
-) -> tuple[NodeManager, str]:
-    """Return the manager and its install command: frozen to the lock, if the repository keeps one."""
-    if "package.json" not in tree.paths:
-        trail.note("dependency_manager", NPM.name, "the profile's commands need Node")
-        return NPM, ""
-    chosen = next((one for one in MANAGERS if one.name == manager), NPM)
-    lock = next((path for path in chosen.locks if path in tree.paths), None)
-    if manager is None:
-        rule = "the lock is npm's" if lock else "a package.json and no npm lock: npm"
-        trail.note("dependency_manager", chosen.name, rule, file=lock or "package.json")
-    for other in (path for path in OTHER_LOCKS if path in tree.paths):
-        trail.note("dependency_manager", other, f"seen, not used: {chosen.name} installs", file=other)
-        if lock is None and overrides.setup is None:
-            trail.warn(
-                f"{other} is not used: dependencies are installed with npm. Set `setup` in the profile to use it."
-            )
-    refused = line_of(tree.text(".npmrc"), r"^[ \t]*+package-lock[ \t]*+=[ \t]*+false[ \t\r]*+$")
-    if lock is not None and refused:
-        trail.note(
-            "setup",
-            "package-lock=false",
-            f"the repository keeps no lock: {lock} is stale, not used",
-            file=".npmrc",
-            line=refused,
-        )
-        return chosen, chosen.install
-    if lock is not None:
-        trail.note("setup", chosen.frozen_install, "the lock decides the versions", file=lock)
-        return chosen, chosen.frozen_install
-    trail.note("setup", chosen.install, "no lock: versions are resolved anew in each run", file="package.json")
-    return chosen, chosen.install
+NEWEST_FIRST = (BUN, PNPM, YARN_CLASSIC, NPM)
+"""The order in which conventions came up, the newest first."""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from draftsman.domain.plan import Toolchain
 from orchestrator.planning.part import Ecosystem, Part, Question
-from orchestrator.planning.python import files
+from orchestrator.planning.python import files, rules
+from orchestrator.planning.python.build_needs import build_needs
 from orchestrator.planning.python.linters import choose_linters
+from orchestrator.planning.python.managers import MANAGERS, decide_manager
+from orchestrator.planning.python.practice import Practice, read_practice
 from orchestrator.planning.python.project import PythonProject, read_project
-from orchestrator.planning.python.setup import decide_setup
+from orchestrator.planning.python.runners import Runner, choose_runner
+from orchestrator.planning.python.scripts import with_scripts
+from orchestrator.planning.python.sets import checking
+from orchestrator.planning.python.setup import PythonSetup, decide_setup
 from orchestrator.planning.python.suites import choose_suite
+from orchestrator.planning.python.tools import image_tools
 from orchestrator.planning.python.version import choose_python
-from orchestrator.planning.system_packages import PYTHON_NEEDS, needed
+from orchestrator.planning.rule import rules_in
 from orchestrator.planning.trail import Trail
 
 
@@ -23,52 +30,97 @@ def infer(question: Question, trail: Trail) -> Part | None:
     if not question.forced and not _is_project(project, trail):
         return None
     version = choose_python(project, question.workflows, trail)
-    setup = decide_setup(project, question.overrides, question.manager, trail)
-    linters = choose_linters(project, setup, question.workflows, trail)
-    full, additions = choose_suite(project, setup, question.workflows, trail)
-    commands = (setup.command, *linters.additions, *additions)
+    practice = with_scripts(project, read_practice(question.workflows), trail)
+    manager = decide_manager(project, practice, question.overrides, question.manager, trail)
+    free = question.overrides.setup is None
+    runner = choose_runner(project, practice, version, _is_locked(project, manager), trail) if free else None
+    _note_sub_projects(project, trail)
+    if runner is None:
+        setup = decide_setup(project, practice, manager, question.overrides, trail)
+        fast, full, install = _direct(project, setup, practice, trail)
+    else:
+        fast, full, install = _by_runner(project, runner, practice, trail)
+        manager = "pip"
+    steps, env = image_tools((*install, *fast, *full), version, question.tree.text("noxfile.py") or "")
     return Part(
         toolchain=Toolchain("python", version, f"python:{version}-slim"),
-        manager=setup.manager,
-        setup=tuple(command for command in commands if command),
-        fast=linters.commands,
+        manager=manager,
+        setup=install,
+        fast=fast,
         full=full,
-        caches=("uv", "pip") if setup.manager == "uv" else ("pip",),
-        apt=_system_packages(project, setup.names, trail),
+        caches=_caches(manager, (*install, *fast, *full)),
+        apt=build_needs(project, install, trail),
+        steps=steps,
+        env=env,
     )
 
 
 def _is_project(project: PythonProject, trail: Trail) -> bool:
     """Return whether this is a Python project: a manifest with sources, or sources that can stand alone."""
-    if project.manifests and project.sources:
+    if project.manifests and project.sources and trail.applies(rules.MANIFEST):
+        trail.note("image", project.manifests[0], "a Python project", file=project.manifests[0], by=rules.MANIFEST)
         return True
     alone = [path for path in project.sources if files.stands_alone(path)]
     tested = [path for path in project.tests if files.stands_alone(path)]
-    if alone and (tested or "package.json" not in project.tree.paths):
+    may = alone and (tested or "package.json" not in project.tree.paths) and not project.manifests
+    if may and trail.applies(rules.SOURCES_ALONE):
         shown = (tested or alone)[0]
-        trail.note("image", shown, "Python files and no manifest: a Python project", file=shown)
+        sentence = "Python files and no manifest: a Python project"
+        trail.note("image", shown, sentence, file=shown, by=rules.SOURCES_ALONE)
         return True
     strays = sorted(path for path in project.tree.paths if path.endswith(".py"))
     for path in [*project.manifests, *strays][:3]:
-        rule = "seen, not used: no Python project belongs to it"
-        trail.note("image", path, rule, file=path)
+        trail.note("image", path, "seen, not used: no Python project belongs to it", file=path)
     return False
 
 
-def _system_packages(project: PythonProject, names: frozenset[str], trail: Trail) -> tuple[str, ...]:
-    packages: list[str] = []
-    for name, apt in needed(names | project.locked, PYTHON_NEEDS).items():
-        packages += apt
-        trail.note("image", " ".join(apt), f"Debian packages that {name} needs")
-    return tuple(dict.fromkeys(packages))
+def _is_locked(project: PythonProject, manager: str) -> bool:
+    """Return whether a manager with groups installs what the tests need."""
+    sets = [*project.groups.values(), *(project.extras[name] for name in checking(project.extras))]
+    return manager != "pip" and any("pytest" in names for names in (*sets, project.dependencies))
+
+
+def _note_sub_projects(project: PythonProject, trail: Trail) -> None:
+    if trail.applies(rules.SUB_PROJECTS):
+        for folder in project.sub_projects:
+            file = next(f"{folder}/{name}" for name in files.MANIFESTS if f"{folder}/{name}" in project.tree.paths)
+            sentence = "a sub-project: the root's own files decide what is run"
+            trail.note("setup", folder, sentence, file=file, by=rules.SUB_PROJECTS)
+
+
+Commands = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+def _direct(project: PythonProject, setup: PythonSetup, practice: Practice, trail: Trail) -> Commands:
+    """Return fast checks, tests, and all that installs, where the tools run in the project's own environment."""
+    linters = choose_linters(project, setup, practice, trail)
+    full, additions = choose_suite(project, setup, practice, trail)
+    return linters.commands, full, (*setup.commands, *linters.additions, *additions)
+
+
+def _by_runner(project: PythonProject, runner: Runner, practice: Practice, trail: Trail) -> Commands:
+    """Return the same where a task runner has environments of its own; linters that need none may run besides."""
+    bare = PythonSetup("pip", (), frozenset(), "", importable=False, complete=False, known={})
+    if runner.fast:
+        return runner.fast, runner.full, runner.setup
+    linters = choose_linters(project, bare, practice, trail)
+    return linters.commands, runner.full, (*runner.setup, *linters.additions)
+
+
+def _caches(manager: str, commands: tuple[str, ...]) -> tuple[str, ...]:
+    uses_uv = any(command.startswith(("uv ", "uvx ")) for command in commands)
+    names = [manager, *(["uv"] if uses_uv else []), "pip"]
+    return tuple(dict.fromkeys(names))
 
 
 ECOSYSTEM = Ecosystem(
     name="python",
-    managers=("uv", "pip"),
-    words=frozenset({"python", "python3", "pip", "pip3", "uv", "uvx", "pytest", "ruff", "mypy", "black", "tox", "nox"}),
+    managers=MANAGERS,
+    words=frozenset({"python", "python3", "pip", "pip3", "uv", "uvx", "pytest", "ruff", "mypy", "black", "tox", "nox"})
+    | {"poetry", "pdm", "pipenv", "hatch"},
     portable=False,
-    looked_for="pyproject.toml, setup.py, setup.cfg, requirements.txt, uv.lock, .py files",
+    looked_for="pyproject.toml, setup.py, setup.cfg, requirements.txt, Pipfile, locks, .py files",
     reads=files.reads,
     infer=infer,
+    rules=rules_in(rules),
 )

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 REQUIREMENTS = re.compile(
-    r"(?:requirements[/._-])?(?P<kind>base|common|main|prod|dev|development|develop|test|tests|testing|lint|ci)?"
+    r"(?:tests?/(?=requirements))?(?:requirements[/._-])?"
+    r"(?P<kind>base|common|main|prod|dev|development|develop|tests?|testing|lint|linting|ci|typing|check)?"
     r"[._-]?(?:requirements)?\.txt"
 )
 TEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test|tests)\.py")
@@ -34,19 +35,35 @@ LOOSE_FOLDERS = frozenset({"scripts", "tools", "hack", "ci", "bin"})
 
 MAX_TEST_SAMPLE = 20
 MAX_REQUIREMENTS = 30
+MAX_SUB_PROJECTS = 20
 
 READ = (
     *(".python-version", "runtime.txt", "pyproject.toml", "setup.cfg", "setup.py", "Pipfile", "uv.lock"),
+    *("poetry.lock", "Pipfile.lock", "pdm.lock", "hatch.toml", "tox.ini", "tox.toml", "noxfile.py"),
     *("ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", ".flake8", ".isort.cfg", "pyrightconfig.json"),
-    *("pytest.ini", ".pytest.ini", "tox.ini", ".pre-commit-config.yaml"),
+    *("pytest.ini", ".pytest.ini", "pytest.toml", ".pylintrc", "ty.toml", ".pre-commit-config.yaml"),
+    *(".devcontainer/devcontainer.json", ".devcontainer.json", "environment.yml", "environment.yaml"),
 )
+MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
+"""What makes a folder a project that can be installed."""
 
 
 def reads(paths: frozenset[str]) -> list[str]:
     """Return the files that Python's planning reads: manifests, settings, requirements, a sample of tests."""
     chosen = [path for path in READ if path in paths]
-    chosen += sorted(filter(is_requirements, paths))[:MAX_REQUIREMENTS]
-    return chosen + tests(paths)[:MAX_TEST_SAMPLE]
+    chosen += sorted(filter(is_requirement_list, paths), key=requirements_weight)[:MAX_REQUIREMENTS]
+    sub_projects = [f"{name}/pyproject.toml" for name in sub_folders(paths) if f"{name}/pyproject.toml" in paths]
+    return chosen + tests(paths)[:MAX_TEST_SAMPLE] + sub_projects[:MAX_SUB_PROJECTS]
+
+
+def sub_folders(paths: Iterable[str]) -> list[str]:
+    """Return the folders below the top, at most two deep, that hold a manifest, in order of path."""
+    found = set()
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if name in MANIFESTS and folder and folder.count("/") <= 1 and not _is_decoy(path):
+            found.add(folder)
+    return sorted(found)
 
 
 def is_requirements(path: str) -> bool:
@@ -54,11 +71,17 @@ def is_requirements(path: str) -> bool:
     return "requirements" in path and REQUIREMENTS.fullmatch(path) is not None
 
 
-def requirements_weight(path: str) -> tuple[bool, str]:
-    """Return the sort key of requirement files: what runs first, then what tests and checks."""
+def is_requirement_list(path: str) -> bool:
+    """Return whether it may be a file of requirements that a workflow or another such file names."""
+    listed = path.endswith((".txt", ".in", ".pip")) and path.count("/") <= 2
+    return listed and any(word in path for word in ("requirement", "reqs", "deps", "constraints"))
+
+
+def requirements_weight(path: str) -> tuple[bool, bool, str]:
+    """Return the sort key of requirement files: what runs first, then what tests and checks, then all others."""
     match = REQUIREMENTS.fullmatch(path)
     kind = match.group("kind") if match else None
-    return (kind not in (None, "base", "common", "main", "prod"), path)
+    return (match is None, kind not in (None, "base", "common", "main", "prod"), path)
 
 
 def sources(paths: Iterable[str]) -> list[str]:

@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.planning import grammar
 from orchestrator.planning.documents import line_of, read_ini, read_toml, table, toml_line
-from orchestrator.planning.python.project import PythonProject
+from orchestrator.planning.python import rules
+from orchestrator.planning.python.calls import Call
+from orchestrator.planning.python.checkers import LINTERS, Linter, check_arguments
+from orchestrator.planning.python.hooks import FILE as HOOKS_FILE
+from orchestrator.planning.python.hooks import Hook, read_hooks
+from orchestrator.planning.python.practice import Practice
+from orchestrator.planning.python.project import PythonProject, has_path
+from orchestrator.planning.python.releases import addition
 from orchestrator.planning.python.setup import PythonSetup
+from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail
-from orchestrator.planning.versions import RUFF
-from orchestrator.planning.workflows import Seen, Workflows
 
-RUFF_HOOK = re.compile(
-    r"ruff-pre-commit/?[\"']?[ \t]*\n[ \t]*rev:[ \t]*[\"']?"
-    r"(?:[0-9a-f]{40}[\"']?[ \t]*#[ \t]*frozen:[ \t]*)?v?([0-9]+(?:\.[0-9]+){1,3})"
-)
-"""The release in a pre-commit configuration, also where it is frozen to a commit."""
-
-REWRITING = ("--fix", "--write", "--in-place", "-i", "--add-noqa", "--install-types")
-
-
-@dataclass(frozen=True, slots=True)
-class Linter:
-    """A checking tool. It is used where a file or section configures it, or a workflow runs it.
-
-    `checking` holds the words without which a call would rewrite files. `by_dependency` says that a
-    project which merely depends on it runs it, since it works without configuration.
-    """
-
-    name: str
-    call: str
-    files: tuple[str, ...] = ()
-    sections: tuple[tuple[str, str], ...] = ()
-    checking: tuple[str, ...] = ()
-    by_dependency: bool = False
-
-
-LINTERS = (
-    Linter("ruff", "ruff check .", ("ruff.toml", ".ruff.toml"), checking=("check",), by_dependency=True),
-    Linter("black", "black --check .", checking=("--check",), by_dependency=True),
-    Linter("isort", "isort --check-only .", (".isort.cfg",), checking=("--check-only", "--check", "-c")),
-    Linter("flake8", "flake8", (".flake8",), (("setup.cfg", "flake8"), ("tox.ini", "flake8")), (), True),
-    Linter("mypy", "mypy", ("mypy.ini", ".mypy.ini"), (("setup.cfg", "mypy"),)),
-    Linter("pyright", "pyright", ("pyrightconfig.json",)),
-)
+REPORTING = frozenset({"--output-format", "--error-format", "--junit-xml", "--txt-report", "--html-report"})
+SILENT = frozenset({"--exit-zero", "--statistics-only"})
+MAX_CALLS = 3
+"""Different calls of one tool that are taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,91 +33,140 @@ class FastChecks:
     additions: tuple[str, ...]
 
 
-def choose_linters(project: PythonProject, setup: PythonSetup, workflows: Workflows, trail: Trail) -> FastChecks:
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """Why a tool is used. `by` is the rule that says so, None for the tool's own."""
+
+    file: str | None
+    line: int | None
+    sentence: str
+    by: Rule | None = None
+
+
+def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practice, trail: Trail) -> FastChecks:
     """Return the fast checks of the tools that the repository uses and that are, or can be, installed."""
+    hooks = read_hooks(project) if trail.applies(rules.BY_HOOK) else {}
     commands: list[str] = []
     additions: list[str] = []
     for linter in LINTERS:
-        found = _reason(linter, project, setup, workflows)
-        if found is None:
+        hook = next((hooks[name] for name in (linter.name, *linter.hooks) if name in hooks), None)
+        reason = _reason(linter, project, setup, practice, hook, trail) if trail.applies(linter.rule) else None
+        if reason is None:
             continue
-        file, line, reason = found
         start = setup.prefix + linter.name
         if linter.name not in setup.names:
-            pinned = _pinned(linter, project, setup)
-            if pinned is None:
-                rule = f"{reason}, but setup does not install {linter.name}: not run"
-                trail.note("fast", linter.name, rule, file=file, line=line)
+            added = addition(linter, project, setup, hook, trail) if trail.applies(rules.ADD_LINTER) else None
+            if added is None:
+                sentence = f"{reason.sentence}, but setup does not install {linter.name}: not run"
+                trail.note("fast", linter.name, sentence, file=reason.file, line=reason.line, by=linter.rule)
                 continue
-            start, addition, why = pinned
-            additions += [addition] if addition else []
-            trail.note("setup", addition or start, why)
-        for call, rule in _calls(linter, project, workflows):
-            commands.append(start + call.removeprefix(linter.name))
-            trail.note("fast", commands[-1], f"{reason}{rule}", file=file, line=line)
-    return FastChecks(tuple(dict.fromkeys(commands)), tuple(additions))
+            start = added.start
+            additions += [added.command] if added.command else []
+            trail.note("setup", added.command or start, added.why, by=rules.ADD_LINTER)
+        for call, why, by in _calls(linter, project, practice, hook, hooks, trail):
+            command = start + call.removeprefix(linter.name)
+            if command not in commands:
+                commands.append(command)
+                sentence = f"{reason.sentence}{why}"
+                trail.note(
+                    "fast", command, sentence, file=reason.file, line=reason.line, by=by or reason.by or linter.rule
+                )
+    return FastChecks(tuple(commands), tuple(dict.fromkeys(additions)))
 
 
 def _reason(
-    linter: Linter, project: PythonProject, setup: PythonSetup, workflows: Workflows
-) -> tuple[str | None, int | None, str] | None:
-    """Return file, line and reason why the repository uses the tool, or None where it does not."""
-    tree = project.tree
-    if linter.name in table(project.pyproject, "tool"):
-        line = toml_line(tree.text("pyproject.toml"), f"tool.{linter.name}")
-        return "pyproject.toml", line, f"`[tool.{linter.name}]` configures it"
-    for file in linter.files:
-        if file in tree.paths:
-            return file, 1, f"`{file}` configures it"
-    for file, section in linter.sections:
-        if read_ini(tree, file).has_section(section):
-            return file, line_of(tree.text(file), rf"^\[{section}\]"), f"`[{section}]` configures it"
-    for seen in workflows.commands:
-        if _arguments(linter, seen) is not None:
-            return seen.file, seen.line, "the repository's own workflow runs it"
+    linter: Linter, project: PythonProject, setup: PythonSetup, practice: Practice, hook: Hook | None, trail: Trail
+) -> _Reason | None:
+    """Return why the repository uses the tool, or None where it does not."""
+    configured = _configured(linter, project) if linter.call else None
+    if configured is not None:
+        return configured
+    if trail.applies(rules.IN_WORKFLOW):
+        for call in practice.called(linter.name):
+            if check_arguments(linter, call.words) is not None:
+                sentence = "the repository's own workflow runs it"
+                return _Reason(call.seen.file, call.seen.line, sentence, rules.IN_WORKFLOW)
     # Beside ruff, black and flake8 are often there for something else (the code in documentation, say).
     alone = linter.name == "ruff" or ("ruff" not in setup.names and "ruff" not in table(project.pyproject, "tool"))
     if linter.by_dependency and alone and linter.name in setup.names:
-        return None, None, "the project depends on it"
-    hook = _hook(project, linter.name)
-    return (".pre-commit-config.yaml", hook, "a pre-commit hook runs it") if hook else None
+        return _Reason(None, None, "the project depends on it")
+    if hook is not None and linter.call and (linter.name == "ruff" or (linter.alone and not hook.partial)):
+        return _Reason(HOOKS_FILE, hook.line, "a pre-commit hook runs it", rules.BY_HOOK)
+    return None
 
 
-def _calls(linter: Linter, project: PythonProject, workflows: Workflows) -> list[tuple[str, str]]:
-    """Return the calls of a tool, each with what to add to the reason."""
-    for seen in workflows.commands:
-        arguments = _arguments(linter, seen)
-        if arguments is not None and _stays_in(project, arguments):
-            calls = [(" ".join([linter.name, *arguments]), f"; as in {seen.file}:{seen.line}")]
-            break
-    else:
-        calls = [(_mypy(project) if linter.name == "mypy" else linter.call, "")]
-    if linter.name == "ruff" and (why := _wants_ruff_format(project, workflows)):
-        calls.append(("ruff format --check .", f"; {why}"))
-    return calls
+def _configured(linter: Linter, project: PythonProject) -> _Reason | None:
+    tree = project.tree
+    if linter.name in table(project.pyproject, "tool"):
+        line = toml_line(tree.text("pyproject.toml"), f"tool.{linter.name}")
+        return _Reason("pyproject.toml", line, f"`[tool.{linter.name}]` configures it")
+    for file in linter.files:
+        if file in tree.paths:
+            return _Reason(file, 1, f"`{file}` configures it")
+    for file, section in linter.sections:
+        if read_ini(tree, file).has_section(section):
+            return _Reason(file, line_of(tree.text(file), rf"^\[{section}\]"), f"`[{section}]` configures it")
+    return None
 
 
-def _arguments(linter: Linter, seen: Seen) -> list[str] | None:
-    """Return the arguments if a workflow's command calls this tool to check, not to rewrite."""
-    words = re.sub(r"^(uv run( --[a-z-]+)* |poetry run |pdm run |uvx |python3? -m )+", "", seen.text).split()
-    if words[:1] != [linter.name] or any(word in REWRITING for word in words):
+def _calls(
+    linter: Linter,
+    project: PythonProject,
+    practice: Practice,
+    hook: Hook | None,
+    hooks: dict[str, Hook],
+    trail: Trail,
+) -> Iterator[tuple[str, str, Rule | None]]:
+    """Yield the calls of a tool, each with what to add to the reason, and the rule that says so."""
+    used = practice.called(linter.name) if trail.applies(rules.IN_WORKFLOW) else ()
+    found = [(call, _usable(project, check_arguments(linter, call.words))) for call in used]
+    taken = [(call, arguments) for call, arguments in found if arguments is not None]
+    for call, arguments in taken[:MAX_CALLS]:
+        yield _joined(linter.name, arguments), f"; as in {call.place}", rules.IN_WORKFLOW
+    if not taken and linter.call:
+        yield _usual(linter, project, hook), "", None
+    if linter.name == "ruff" and trail.applies(rules.RUFF_FORMAT):
+        wanted = _ruff_format(project, used, hooks)
+        if wanted is not None:
+            yield wanted[0], f"; {wanted[1]}", rules.RUFF_FORMAT
+
+
+def _joined(name: str, arguments: list[str]) -> str:
+    return " ".join([name, *map(grammar.quoted, arguments)])
+
+
+def _usable(project: PythonProject, arguments: list[str] | None) -> list[str] | None:
+    """Return arguments without what only reports; None where a path among them is none of this commit."""
+    if arguments is None or SILENT & set(arguments):
         return None
-    if linter.name == "ruff" and words[1:2] != ["check"]:
-        return None
-    return words[1:] if not linter.checking or set(linter.checking) & set(words) else None
+    kept: list[str] = []
+    waiting = iter(arguments)
+    before = ""
+    for word in waiting:
+        if word.partition("=")[0] in REPORTING:
+            if "=" not in word:
+                next(waiting, None)
+            continue
+        option = before.startswith("-") and "=" not in before
+        if (
+            not word.startswith("-")
+            and not option
+            and word not in (".", "check", "format")
+            and not has_path(project, word)
+        ):
+            return None
+        kept.append(word)
+        before = word
+    return kept
 
 
-def _stays_in(project: PythonProject, arguments: list[str]) -> bool:
-    """Return whether all paths among the arguments are paths of this commit."""
-    paths = [word for word in arguments if not word.startswith("-") and word not in ("check", "format")]
-    return all(word == "." or has_path(project, word) for word in paths)
-
-
-def has_path(project: PythonProject, path: str) -> bool:
-    """Return whether the commit has this file or folder."""
-    bare = path.rstrip("/").removeprefix("./")
-    inside = bisect_left(project.paths, f"{bare}/")
-    return bare in project.tree.paths or any(one.startswith(f"{bare}/") for one in project.paths[inside : inside + 1])
+def _usual(linter: Linter, project: PythonProject, hook: Hook | None) -> str:
+    """Return the call of a tool that no workflow calls, with the arguments of its hook where only that runs it."""
+    if linter.name == "mypy":
+        return _mypy(project)
+    arguments = hook.arguments if hook and linter.name in ("flake8", "black", "isort") else ()
+    plain = [word for word in arguments if word.startswith("--") and "=" in word and grammar.fits(grammar.FLAG, word)]
+    return _joined(linter.call, plain)
 
 
 def _mypy(project: PythonProject) -> str:
@@ -163,49 +188,16 @@ def _mypy(project: PythonProject) -> str:
     return f"mypy {' '.join(packages)}" if 0 < len(packages) < 10 else "mypy ."
 
 
-def _wants_ruff_format(project: PythonProject, workflows: Workflows) -> str | None:
-    """Return why the format is checked too, or None."""
+def _ruff_format(project: PythonProject, used: tuple[Call, ...], hooks: dict[str, Hook]) -> tuple[str, str] | None:
+    """Return the call that checks the format, and why; None where nothing asks for it."""
+    usual = "ruff format --check ."
+    for call in used:
+        if call.arguments[:1] == ("format",) and {"--check", "--diff"} & set(call.arguments):
+            arguments = _usable(project, list(call.arguments))
+            return (_joined("ruff", arguments) if arguments else usual), f"{call.place} checks the format"
     if "format" in table(project.pyproject, "tool", "ruff"):
-        return "`[tool.ruff.format]` is set"
+        return usual, "`[tool.ruff.format]` is set"
     for file in ("ruff.toml", ".ruff.toml"):
         if "format" in read_toml(project.tree, file):
-            return f"`[format]` is set in {file}"
-    for seen in workflows.commands:
-        if "ruff format" in seen.text and "--check" in seen.text.split():
-            return f"{seen.file}:{seen.line} checks the format"
-    return "a pre-commit hook formats" if _hook(project, "ruff-format") else None
-
-
-def _hook(project: PythonProject, name: str) -> int | None:
-    """Return the line of a pre-commit hook of this id (ruff's is also called `ruff-check`)."""
-    return line_of(
-        project.tree.text(".pre-commit-config.yaml"),
-        rf"^[ \t]*+(?:-[ \t]*+)?id:[ \t]*+[\"']?{re.escape(name)}(?:-check)?[\"']?[ \t\r]*+$",
-    )
-
-
-def _pinned(linter: Linter, project: PythonProject, setup: PythonSetup) -> tuple[str, str, str] | None:
-    """Return how to start a tool that is not installed, what setup adds for it, and why; None if it cannot be had.
-
-    Only ruff can: it is one binary that needs nothing of the project. Type checkers need its dependencies.
-    """
-    if linter.name != "ruff" or (setup.complete and setup.manager == "pip"):
-        return None
-    release, source = _ruff_release(project)
-    why = f"ruff is configured but not among the dependencies: {source}"
-    if setup.manager == "uv":
-        return f"uvx ruff@{release}", "", why
-    return "ruff", f"pip install ruff=={release}", why
-
-
-def _ruff_release(project: PythonProject) -> tuple[str, str]:
-    """Return the release of ruff, from `required-version` or the pre-commit hook, else our pin; and its source."""
-    documents = (table(project.pyproject, "tool", "ruff"), read_toml(project.tree, "ruff.toml"))
-    for document in documents:
-        required = document.get("required-version")
-        if isinstance(required, str) and grammar.fits(grammar.PIN, required.removeprefix("==")):
-            return required.removeprefix("=="), "`required-version` names the release"
-    hook = RUFF_HOOK.search(project.tree.text(".pre-commit-config.yaml") or "")
-    if hook and grammar.fits(grammar.PIN, hook.group(1)):
-        return hook.group(1), "the pre-commit hook names the release"
-    return RUFF, "Draftsman's release of it"
+            return usual, f"`[format]` is set in {file}"
+    return (usual, "a pre-commit hook formats") if "ruff-format" in hooks else None

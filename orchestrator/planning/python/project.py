@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
 from configparser import RawConfigParser
@@ -14,13 +15,18 @@ from orchestrator.planning import grammar
 from orchestrator.planning.documents import Document, read_ini, read_toml, strings, table
 from orchestrator.planning.python import files
 from orchestrator.planning.python.layout import undecided_packages
+from orchestrator.planning.python.setup_py import SetupPy, read_setup_py
 
 REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,99})\s*(?:[\[<>=!~;@ ]|$)")
-SETUP_PY_EXTRA = re.compile(r"[\"'](tests?|testing|dev|develop|development|lint)[\"']\s*:")
+OWN_EXTRAS = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,99})\s*\[([A-Za-z0-9 ,._-]{1,300})\]")
 ITSELF = re.compile(
     r"^[ \t]*+(?:(?:-e|--editable)=?[ \t]*+)?\.(?:\[[A-Za-z0-9 ,._-]*+\])?[ \t\r]*+(?:#.*)?$", re.MULTILINE
 )
 LOCKED_NAME = re.compile(r'^name = "([A-Za-z0-9._-]{1,100})"$', re.MULTILINE)
+LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
+GIT_VERSIONS = frozenset(
+    {"setuptools-scm", "hatch-vcs", "versioningit", "pbr", "poetry-dynamic-versioning", "pdm-backend"}
+)
 
 MAX_SETS = 100
 """Extras that are read, and groups."""
@@ -36,7 +42,7 @@ class PythonProject:
     `installable_by` is the file by which `pip install -e .` works. `candidates` are the top folders among
     which setuptools cannot choose; then `installable_by` is None, and dependencies are installed one by one.
     `installs_itself` is the requirement file that holds the project (`-e .`). `paths` are all of the commit's,
-    in order.
+    in order. `groups` are PEP 735's and those of Poetry, PDM and Pipenv. `build_requires` are as written.
     """
 
     tree: Tree
@@ -54,6 +60,28 @@ class PythonProject:
     paths: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    setup_py: SetupPy = field(default_factory=SetupPy)
+    build_requires: tuple[str, ...] = ()
+    sub_projects: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the distribution's normalised name, empty where none is declared."""
+        declared = table(self.pyproject, "project").get("name") or table(self.pyproject, "tool", "poetry").get("name")
+        return normalise(declared) if isinstance(declared, str) else ""
+
+    @property
+    def git_versions(self) -> tuple[str, ...]:
+        """Return the build requirements that read the version from git tags."""
+        version = table(self.pyproject, "tool", "pdm", "version").get("source")
+        found = requirement_names(self.build_requires) & GIT_VERSIONS
+        return tuple(sorted(name for name in found if name != "pdm-backend" or version == "scm"))
+
+    @property
+    def build_backend(self) -> str:
+        """Return the name of the build backend's module, empty where none is declared."""
+        backend = table(self.pyproject, "build-system").get("build-backend")
+        return backend if isinstance(backend, str) else ""
 
 
 def normalise(name: str) -> str:
@@ -76,6 +104,7 @@ def read_project(tree: Tree) -> PythonProject:
     required = [requirement_names(_lines(tree, path)) for path in requirement_files]
     candidates = undecided_packages(tree, pyproject, setup_cfg)
     install_requires = setup_cfg.get("options", "install_requires", fallback=None) or ""
+    setup_py = read_setup_py(tree)
     return PythonProject(
         tree=tree,
         pyproject=pyproject,
@@ -86,33 +115,71 @@ def read_project(tree: Tree) -> PythonProject:
         installs_itself=next((path for path in requirement_files if ITSELF.search(tree.text(path) or "")), None),
         dependencies=requirement_names(strings(project.get("dependencies")))
         | requirement_names(tuple(install_requires.splitlines()))
-        | _poetry_names(pyproject),
+        | requirement_names(setup_py.install_requires)
+        | _table_names(table(pyproject, "tool", "poetry", "dependencies"))
+        | _table_names(table(read_toml(tree, "Pipfile"), "packages")),
         required=frozenset().union(*required),
-        extras=_extras(tree, pyproject, setup_cfg),
-        groups=_groups(pyproject),
-        locked=frozenset(map(normalise, LOCKED_NAME.findall(tree.text("uv.lock") or ""))),
+        extras=_extras(pyproject, setup_cfg, setup_py),
+        groups=_groups(pyproject) | _pipenv_groups(tree),
+        locked=frozenset(normalise(name) for lock in LOCKS for name in LOCKED_NAME.findall(tree.text(lock) or "")),
         paths=tuple(sorted(tree.paths)),
         sources=tuple(files.sources(tree.paths)),
         tests=tuple(files.tests(tree.paths)),
+        setup_py=setup_py,
+        build_requires=strings(table(pyproject, "build-system").get("requires")),
+        sub_projects=tuple(files.sub_folders(tree.paths))[: files.MAX_SUB_PROJECTS],
     )
+
+
+def has_path(project: PythonProject, path: str) -> bool:
+    """Return whether the commit has this file or folder."""
+    bare = path.rstrip("/").removeprefix("./")
+    inside = bisect_left(project.paths, f"{bare}/")
+    return bare in project.tree.paths or any(one.startswith(f"{bare}/") for one in project.paths[inside : inside + 1])
+
+
+def requirements_of(project: PythonProject, path: str) -> frozenset[str]:
+    """Return the distributions that a requirement file names, with those of the files that it includes."""
+    found: set[str] = set()
+    waiting, seen = deque([path]), {path}
+    while waiting and len(seen) <= files.MAX_REQUIREMENTS:
+        current = waiting.popleft()
+        lines = _lines(project.tree, current)
+        found |= requirement_names(lines)
+        for target in _includes(current, lines):
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return frozenset(found)
 
 
 def _lines(tree: Tree, path: str) -> tuple[str, ...]:
     return tuple((tree.text(path) or "").splitlines()[:MAX_LINES])
 
 
-def _extras(tree: Tree, pyproject: Document, setup_cfg: RawConfigParser) -> dict[str, frozenset[str]]:
-    """Return what the extras of pyproject.toml, setup.cfg and setup.py hold; a setup.py's tell their names alone."""
-    extras = {
-        name: requirement_names(strings(lines))
-        for name, lines in _usable_sets(table(pyproject, "project", "optional-dependencies"))
-    }
+def _extras(pyproject: Document, setup_cfg: RawConfigParser, setup_py: SetupPy) -> dict[str, frozenset[str]]:
+    """Return what the extras of pyproject.toml, setup.cfg and setup.py hold, those that an extra includes as well."""
+    project = table(pyproject, "project")
+    lines = {name: strings(value) for name, value in _usable_sets(table(project, "optional-dependencies"))}
     if setup_cfg.has_section("options.extras_require"):
         listed = _usable_sets(setup_cfg["options.extras_require"])
-        extras |= {name: requirement_names(tuple((lines or "").splitlines())) for name, lines in listed}
-    for name in dict.fromkeys(SETUP_PY_EXTRA.findall(tree.text("setup.py") or "")):
-        extras.setdefault(name, frozenset())
-    return extras
+        lines |= {name: tuple((value or "").splitlines()) for name, value in listed}
+    for name, value in _usable_sets(setup_py.extras):
+        lines.setdefault(name, value)
+    poetry = _usable_sets(table(pyproject, "tool", "poetry", "extras"))
+    for name, value in poetry:
+        lines.setdefault(name, strings(value))
+    own = project.get("name")
+    includes = {name: _own_extras(value, own if isinstance(own, str) else "") for name, value in lines.items()}
+    members = {name: requirement_names(value) for name, value in lines.items()}
+    return {name: frozenset().union(*(members[one] for one in _closure(name, includes))) for name in lines}
+
+
+def _own_extras(lines: tuple[str, ...], own: str) -> tuple[str, ...]:
+    """Return the extras of the project itself (`own[test,docs]`) that requirement lines name."""
+    matches = (OWN_EXTRAS.match(line) for line in lines[:MAX_SETS] if own)
+    usable = (match.group(2) for match in matches if match and normalise(match.group(1)) == normalise(own))
+    return tuple(name.strip() for names in usable for name in names.split(","))
 
 
 def _usable_sets(sets: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -121,7 +188,7 @@ def _usable_sets(sets: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _manifests(tree: Tree, requirement_files: tuple[str, ...]) -> tuple[str, ...]:
-    named = ("pyproject.toml", "setup.py", "setup.cfg", "Pipfile", "uv.lock")
+    named = ("pyproject.toml", "setup.py", "setup.cfg", "Pipfile", *LOCKS)
     return tuple(path for path in named if path in tree.paths) + requirement_files
 
 
@@ -129,15 +196,26 @@ def _requirement_files(tree: Tree) -> tuple[str, ...]:
     """Return the requirement files to install, without those that another one of them includes."""
     found = [path for path in tree.paths if files.is_requirements(path) and grammar.is_tree_path(path)]
     ordered = sorted(found, key=files.requirements_weight)[: files.MAX_REQUIREMENTS]
-    included = set()
-    for path in ordered:
-        folder = path.rpartition("/")[0]
-        for line in _lines(tree, path):
-            match = re.match(r"\s*(?:-r|--requirement)[ =]?\s*(\S+)", line)
-            if match:
-                target = f"{folder}/{match.group(1)}" if folder else match.group(1)
-                included.add(target.replace("./", ""))
+    included = {target for path in ordered for target in _includes(path, _lines(tree, path))}
     return tuple(path for path in ordered if path not in included) or tuple(ordered[:1])
+
+
+def _includes(path: str, lines: tuple[str, ...]) -> list[str]:
+    """Return the requirement files that one includes by `-r`."""
+    folder = path.rpartition("/")[0]
+    matches = (re.match(r"\s*(?:-r|--requirement)[ =]?\s*(\S+)", line) for line in lines)
+    targets = [match.group(1) for match in matches if match]
+    return [_joined(folder, target) for target in targets[:MAX_SETS]]
+
+
+def _joined(folder: str, target: str) -> str:
+    parts = folder.split("/") if folder else []
+    for part in target.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
 
 
 def _installable_by(tree: Tree, pyproject: Document, has_metadata: bool) -> str | None:
@@ -149,22 +227,33 @@ def _installable_by(tree: Tree, pyproject: Document, has_metadata: bool) -> str 
     return "setup.cfg" if has_metadata else None
 
 
-def _poetry_names(pyproject: Document) -> frozenset[str]:
-    """Return the dependencies that a reader can see in Poetry's table."""
-    names = set(table(pyproject, "tool", "poetry", "dependencies"))
-    return frozenset(map(normalise, names - {"python"}))
+def _table_names(dependencies: Document) -> frozenset[str]:
+    """Return the names of a table whose keys are distributions (Poetry's, Pipenv's)."""
+    names = (name for name in list(dependencies)[:MAX_LINES] if grammar.fits(grammar.DISTRIBUTION, name))
+    return frozenset(map(normalise, names)) - {"python"}
 
 
 def _groups(pyproject: Document) -> dict[str, frozenset[str]]:
-    """Return PEP 735 groups, and uv's older `dev-dependencies` as `dev`, with included groups resolved."""
+    """Return PEP 735 groups with included groups resolved, and those of uv's, PDM's and Poetry's own tables."""
     raw = dict(_usable_sets(table(pyproject, "dependency-groups")))
     own = {name: requirement_names(strings(lines)) for name, lines in raw.items()}
     includes = {name: _included(lines) for name, lines in raw.items()}
     groups = {name: frozenset().union(*(own[one] for one in _closure(name, includes))) for name in raw}
-    legacy = requirement_names(strings(table(pyproject, "tool", "uv").get("dev-dependencies")))
-    if legacy:
-        groups["dev"] = groups.get("dev", frozenset()) | legacy
+    found = [("dev", requirement_names(strings(table(pyproject, "tool", "uv").get("dev-dependencies"))))]
+    pdm = table(pyproject, "tool", "pdm", "dev-dependencies")
+    found += [(name, requirement_names(strings(lines))) for name, lines in _usable_sets(pdm)]
+    found.append(("dev", _table_names(table(pyproject, "tool", "poetry", "dev-dependencies"))))
+    for name, group in _usable_sets(table(pyproject, "tool", "poetry", "group")):
+        found.append((name, _table_names(table(group, "dependencies"))))
+    for name, members in found:
+        if members:
+            groups[name] = groups.get(name, frozenset()) | members
     return groups
+
+
+def _pipenv_groups(tree: Tree) -> dict[str, frozenset[str]]:
+    members = _table_names(table(read_toml(tree, "Pipfile"), "dev-packages"))
+    return {"dev": members} if members else {}
 
 
 def _included(lines: object) -> tuple[str, ...]:

@@ -1,111 +1,138 @@
-"""How a Python project is installed: uv or pip, which groups and extras, and what the checks lack."""
+"""How a Python project is installed: its manager's command, with the groups and extras that the checks need."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from draftsman.domain.plan import ProfileOverrides
 from orchestrator.planning import grammar
 from orchestrator.planning.documents import strings, table, toml_line
+from orchestrator.planning.python import rules
+from orchestrator.planning.python.calls import Call
+from orchestrator.planning.python.installs import named_sets, tool_requirements
+from orchestrator.planning.python.pip_setup import pip_commands
+from orchestrator.planning.python.practice import Practice
 from orchestrator.planning.python.project import PythonProject
+from orchestrator.planning.python.sets import checking
 from orchestrator.planning.trail import Trail
 
-CHECK_TOOLS = frozenset({"pytest", "ruff", "mypy", "black", "isort", "flake8", "pyright"})
-CHECK_SETS = frozenset(
-    {"test", "tests", "testing", "dev", "develop", "development", "lint", "linting"}
-    | {"typing", "types", "typecheck", "check", "checks", "ci"}
-)
-"""Extras and groups that are installed for their name; others are for the tools that they hold."""
-
-NOT_CHECK_SETS = frozenset({"all", "doc", "docs", "documentation", "release", "publish", "deploy", "bench"})
-OTHER_LOCKS = ("poetry.lock", "pdm.lock", "Pipfile.lock")
+PREFIXES = {"uv": "uv run --no-sync ", "poetry": "poetry run ", "pdm": "pdm run ", "pipenv": "pipenv run "}
 
 
 @dataclass(frozen=True, slots=True)
 class PythonSetup:
     """How Python is set up. `names` are the distributions that are known to be installed afterwards.
 
-    `prefix` stands before commands; `importable` says that the project is installed in place.
-    `complete` says that a person set the command, so that nothing may be added to it.
+    `commands` install, in order. `prefix` stands before commands; `importable` says that the project is installed.
+    `complete` says that a person set the command, so that nothing may be added to it. `known` are requirements,
+    by name, with which the workflows install tools.
     """
 
     manager: str
-    command: str
+    commands: tuple[str, ...]
     names: frozenset[str]
     prefix: str
     importable: bool
     complete: bool
+    known: Mapping[str, str]
 
-    def adding(self, requirement: str) -> str:
-        """Return the command that installs one more distribution into the same environment."""
-        return f"uv pip install {requirement}" if self.manager == "uv" else f"pip install {requirement}"
+    def adding(self, *requirements: str) -> str:
+        """Return the command that installs more distributions into the same environment.
+
+        The environments of uv, Poetry, PDM and Pipenv are `.venv` in the project, where uv's pip finds them.
+        """
+        words = " ".join(map(grammar.quoted, requirements))
+        return f"pip install {words}" if self.manager == "pip" else f"uv pip install {words}"
 
 
-def decide_setup(project: PythonProject, overrides: ProfileOverrides, manager: str | None, trail: Trail) -> PythonSetup:
-    """Return how the project is installed; the profile's manager and setup command come first."""
-    chosen = _decide_manager(project, overrides, manager, trail)
-    extras = _checking(project.extras)
-    groups = _checking(project.groups)
-    names = project.dependencies.union(*(project.extras[name] for name in extras))
-    if chosen == "uv":
-        command = _uv_sync(project, extras, groups, trail)
-        names = names.union(*(project.groups[name] for name in {*groups, *_default_groups(project)}))
+def decide_setup(
+    project: PythonProject, practice: Practice, manager: str, overrides: ProfileOverrides, trail: Trail
+) -> PythonSetup:
+    """Return how the project is installed by the manager; the profile's own setup command comes first."""
+    if manager == "pip":
+        commands, names, itself = pip_commands(project, practice, trail)
     else:
-        command = _pip_install(project, extras, trail)
-        names |= project.required
-        if project.installable_by is None and not project.candidates:
-            names = project.required
+        commands, names = _INSTALL[manager](project, practice, trail)
+        built = bool(table(project.pyproject, "build-system")) or "setup.py" in project.tree.paths
+        itself = manager != "pipenv" and project.installable_by is not None
+        itself = itself and (built or manager in ("poetry", "pdm")) and not any("--no-root" in one for one in commands)
     if overrides.setup is not None:
         words = overrides.setup.replace("=", " ").replace("'", " ").replace('"', " ").split()
         names |= project.required | frozenset(words)
-    importable = project.installable_by is not None and (
-        chosen == "pip" or bool(table(project.pyproject, "build-system")) or "setup.py" in project.tree.paths
+    _note_git_version(project, itself, trail)
+    known = tool_requirements(project, practice)
+    complete = overrides.setup is not None
+    return PythonSetup(manager, commands, names, PREFIXES.get(manager, ""), itself, complete, known)
+
+
+def _note_git_version(project: PythonProject, itself: bool, trail: Trail) -> None:
+    names = project.git_versions
+    if itself and names and trail.applies(rules.GIT_VERSION):
+        sentence = "the project's version comes from git tags, which the job's checkout has"
+        trail.note("setup", names[0], sentence, file=project.installable_by, by=rules.GIT_VERSION)
+
+
+def _sets(
+    project: PythonProject, practice: Practice, manager: str, trail: Trail
+) -> tuple[dict[str, str], dict[str, str], dict[str, Call]]:
+    """Return extras and groups to install, each with the reason, and the flags that the workflows give besides."""
+    extras, groups, flags = named_sets(practice, manager) if trail.applies(rules.WORKFLOW_SETS) else ({}, {}, {})
+    if extras or groups or flags:
+        why = "as the workflows install it"
+        chosen = {name: f"{why} ({call.place})" for name, call in extras.items() if name in project.extras}
+        grouped = {name: f"{why} ({call.place})" for name, call in groups.items() if name in project.groups}
+        return chosen, grouped, flags
+    if not trail.applies(rules.CHECK_SETS):
+        return {}, {}, {}
+    return (
+        dict.fromkeys(checking(project.extras), "the extra that checks need"),
+        dict.fromkeys(checking(project.groups), "the group that checks need"),
+        {},
     )
-    prefix = "uv run --no-sync " if chosen == "uv" else ""
-    return PythonSetup(chosen, command, names, prefix, importable, overrides.setup is not None)
 
 
-def _decide_manager(project: PythonProject, overrides: ProfileOverrides, manager: str | None, trail: Trail) -> str:
-    if manager is not None:
-        return manager  # the plan notes that the profile set it
-    words = (overrides.setup or "").split()
-    if words[:1] == ["uv"] or "pip" in words[:3]:
-        chosen = "uv" if words[0] == "uv" else "pip"
-        trail.note("dependency_manager", chosen, "the profile's setup command uses it")
-        return chosen
-    paths = project.tree.paths
+def _note_sets(project: PythonProject, sets: Mapping[str, str], sections: tuple[str, ...], trail: Trail) -> None:
     text = project.tree.text("pyproject.toml")
-    other = next((lock for lock in OTHER_LOCKS if lock in paths), None)
-    if "uv.lock" in paths:
-        trail.note("dependency_manager", "uv", "the lock is uv's", file="uv.lock")
-        chosen = "uv"
-    elif "uv" in table(project.pyproject, "tool") and other is None:
-        line = toml_line(text, "tool.uv")
-        trail.note("dependency_manager", "uv", "`[tool.uv]` is set", file="pyproject.toml", line=line)
-        chosen = "uv"
-    elif project.groups and other is None:
-        line = toml_line(text, "dependency-groups")
-        rule = "`[dependency-groups]`, and no other tool's lock: uv"
-        trail.note("dependency_manager", "uv", rule, file="pyproject.toml", line=line)
-        chosen = "uv"
-    else:
-        first = project.manifests[0] if project.manifests else None
-        rule = "no lock that Draftsman installs from: pip" if first else "no manifest: pip"
-        trail.note("dependency_manager", "pip", rule, file=first)
-        chosen = "pip"
-    if other is not None and chosen == "pip":
-        trail.note("dependency_manager", other, "seen, not used: the dependencies are installed with pip", file=other)
-        trail.warn(f"{other} is not used: dependencies are installed with pip. Set `setup` in the profile to use it.")
-    return chosen
+    for name, reason in sets.items():
+        lines = (toml_line(text, section, name) or toml_line(text, f"{section}.{name}") for section in sections)
+        line = next((line for line in lines if line), None)
+        by = rules.WORKFLOW_SETS if reason.startswith("as the workflows") else rules.CHECK_SETS
+        trail.note("setup", name, reason, file="pyproject.toml" if line else None, line=line, by=by)
 
 
-def _checking(sets: dict[str, frozenset[str]]) -> tuple[str, ...]:
-    """Return the extras or groups that tests and checks need, in the order of the file."""
-    return tuple(
-        name
-        for name, members in sets.items()
-        if name.lower() in CHECK_SETS or (members & CHECK_TOOLS and name.lower() not in NOT_CHECK_SETS)
-    )
+EXTRA_SECTIONS = ("project.optional-dependencies", "tool.poetry.extras")
+GROUP_SECTIONS = ("dependency-groups", "tool.poetry.group", "tool.pdm.dev-dependencies")
+
+
+def _uv(project: PythonProject, practice: Practice, trail: Trail) -> tuple[tuple[str, ...], frozenset[str]]:
+    text = project.tree.text("pyproject.toml")
+    words = ["uv sync"]
+    if "uv.lock" in project.tree.paths and trail.applies(rules.UV_SYNC):
+        words.append("--frozen")
+        trail.note("setup", "--frozen", "the lock decides the versions", file="uv.lock", by=rules.UV_SYNC)
+    elif "uv.lock" not in project.tree.paths:
+        trail.note("setup", "uv sync", "no `uv.lock`: versions are resolved anew in each run")
+    if "workspace" in table(project.pyproject, "tool", "uv") and trail.applies(rules.UV_WORKSPACE):
+        words.append("--all-packages")
+        line = toml_line(text, "tool.uv.workspace")
+        sentence = "a workspace: all members"
+        trail.note("setup", "--all-packages", sentence, file="pyproject.toml", line=line, by=rules.UV_WORKSPACE)
+    extras, groups, flags = _sets(project, practice, "uv", trail)
+    default = _default_groups(project)
+    groups = {name: reason for name, reason in groups.items() if name not in default}
+    for flag in ("--all-extras", "--all-groups"):
+        if flag in flags:
+            words.append(flag)
+            trail.note("setup", flag, f"as the workflows install it ({flags[flag].place})", by=rules.WORKFLOW_SETS)
+    extras = {} if "--all-extras" in flags else extras
+    groups = {} if "--all-groups" in flags else groups
+    _note_sets(project, extras, EXTRA_SECTIONS, trail)
+    _note_sets(project, groups, GROUP_SECTIONS, trail)
+    words += [f"--extra {name}" for name in extras] + [f"--group {name}" for name in groups]
+    every = project.groups if "--all-groups" in flags else {*groups, *default}
+    wanted = project.extras if "--all-extras" in flags else extras
+    return (" ".join(words),), _names(project, wanted, every)
 
 
 def _default_groups(project: PythonProject) -> tuple[str, ...]:
@@ -114,60 +141,52 @@ def _default_groups(project: PythonProject) -> tuple[str, ...]:
     return tuple(name for name in project.groups if default == "all" or name in strings(default))
 
 
-def _uv_sync(project: PythonProject, extras: tuple[str, ...], groups: tuple[str, ...], trail: Trail) -> str:
-    text = project.tree.text("pyproject.toml")
-    words = ["uv sync"]
-    if "uv.lock" in project.tree.paths:
-        words.append("--frozen")
-        trail.note("setup", "--frozen", "the lock decides the versions", file="uv.lock")
+def _poetry(project: PythonProject, practice: Practice, trail: Trail) -> tuple[tuple[str, ...], frozenset[str]]:
+    file = "poetry.lock" if "poetry.lock" in project.tree.paths else "pyproject.toml"
+    trail.note("setup", "poetry install", "Poetry installs the lock, and its groups", file=file)
+    words = ["poetry install --no-interaction"]
+    extras, groups, flags = _sets(project, practice, "poetry", trail)
+    declared = table(project.pyproject, "tool", "poetry", "group")
+    optional = {name for name in declared if table(declared, name).get("optional") is True}
+    default = [name for name in project.groups if name not in optional]
+    groups = {name: reason for name, reason in groups.items() if name in optional}
+    _note_sets(project, extras, EXTRA_SECTIONS, trail)
+    _note_sets(project, groups, GROUP_SECTIONS, trail)
+    words += [f"--with {','.join(groups)}"] if groups else []
+    if "--all-extras" in flags:
+        words.append("--all-extras")
+        extras = dict.fromkeys(project.extras, "")
     else:
-        trail.note("setup", "uv sync", "no `uv.lock`: versions are resolved anew in each run")
-    if "workspace" in table(project.pyproject, "tool", "uv"):
-        words.append("--all-packages")
-        line = toml_line(text, "tool.uv.workspace")
-        trail.note("setup", "--all-packages", "a workspace: all members", file="pyproject.toml", line=line)
-    for extra in extras:
-        words.append(f"--extra {extra}")
-        _note_set("extra", extra, "project.optional-dependencies", text, trail)
-    for group in groups:
-        if group not in _default_groups(project):
-            words.append(f"--group {group}")
-            _note_set("group", group, "dependency-groups", text, trail)
-    return " ".join(words)
+        words += [f"--extras {name}" for name in extras]
+    if "--no-root" in flags:
+        words.append("--no-root")
+    return (" ".join(words),), _names(project, extras, {*groups, *default})
 
 
-def _pip_install(project: PythonProject, extras: tuple[str, ...], trail: Trail) -> str:
-    words = []
-    for path in project.requirement_files:
-        words.append(f"-r {path}")
-        trail.note("setup", path, "a requirement file", file=path)
-    if project.installs_itself:
-        trail.note("setup", project.installs_itself, "it installs the project itself", file=project.installs_itself)
-    elif project.installable_by is not None:
-        trail.note("setup", "-e .", "the project itself, in place", file=project.installable_by)
-        for extra in extras:
-            section = "project.optional-dependencies"
-            _note_set("extra", extra, section, project.tree.text("pyproject.toml"), trail)
-        words.append("-e " + grammar.quoted(f".[{','.join(extras)}]" if extras else "."))
-    elif project.candidates:
-        words += _loose_requirements(project, extras, trail)
-    return f"pip install {' '.join(words)}" if words else ""
+def _pdm(project: PythonProject, practice: Practice, trail: Trail) -> tuple[tuple[str, ...], frozenset[str]]:
+    locked = "pdm.lock" in project.tree.paths
+    command = "pdm sync -d" if locked else "pdm install -d --frozen-lockfile"
+    sentence = "the lock decides the versions" if locked else "no `pdm.lock`: versions are resolved anew in each run"
+    trail.note("setup", command, sentence, file="pdm.lock" if locked else None)
+    extras, _, _ = _sets(project, practice, "pdm", trail)
+    _note_sets(project, extras, EXTRA_SECTIONS, trail)
+    words = [command, *(f"-G {name}" for name in extras)]
+    return (" ".join(words),), _names(project, extras, project.groups)
 
 
-def _loose_requirements(project: PythonProject, extras: tuple[str, ...], trail: Trail) -> list[str]:
-    """Return the project's requirements as words of a command, where the project itself cannot be installed."""
-    declared = table(project.pyproject, "project")
-    optional = table(declared, "optional-dependencies")
-    lines = [*strings(declared.get("dependencies")), *(one for extra in extras for one in strings(optional[extra]))]
-    folders = ", ".join(project.candidates[:5])
-    rule = f"setuptools cannot tell which of the folders {folders} is the package: only dependencies are installed"
-    line = toml_line(project.tree.text("pyproject.toml"), "project")
-    trail.note("setup", " ".join(lines), rule, file="pyproject.toml", line=line)
-    usable = [line.strip() for line in lines if line.isprintable() and not line.strip().startswith("-")]
-    return [grammar.quoted(line) for line in usable if line]
+def _pipenv(project: PythonProject, practice: Practice, trail: Trail) -> tuple[tuple[str, ...], frozenset[str]]:
+    locked = "Pipfile.lock" in project.tree.paths
+    command = "pipenv sync --dev" if locked else "pipenv install --dev"
+    sentence = "the lock decides the versions" if locked else "no `Pipfile.lock`: versions are resolved anew"
+    trail.note("setup", command, sentence, file="Pipfile.lock" if locked else "Pipfile")
+    return (command,), _names(project, {}, project.groups)
 
 
-def _note_set(kind: str, name: str, section: str, text: str | None, trail: Trail) -> None:
-    line = toml_line(text, section, name)
-    file = "pyproject.toml" if line else None
-    trail.note("setup", name, f"the {kind} that checks need", file=file, line=line)
+def _names(
+    project: PythonProject, extras: Mapping[str, object], groups: Mapping[str, object] | set[str]
+) -> frozenset[str]:
+    names = project.dependencies.union(*(project.extras[name] for name in extras))
+    return names.union(*(project.groups[name] for name in groups))
+
+
+_INSTALL = {"uv": _uv, "poetry": _poetry, "pdm": _pdm, "pipenv": _pipenv}

@@ -3,128 +3,109 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import nodesemver
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from draftsman.domain.plan import Tree
 from orchestrator.planning import grammar
 from orchestrator.planning.choice import Candidate, choose
 from orchestrator.planning.documents import line_of, malformed, read_ini, read_toml, table, toml_line, written
+from orchestrator.planning.python import rules
 from orchestrator.planning.python.project import PythonProject
-from orchestrator.planning.tool_files import read_tool_files
+from orchestrator.planning.python.tox import read_tox
+from orchestrator.planning.python.version_files import EXACT, devcontainer, environment_yml, exact, exact_files
+from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import PYTHON, PYTHON_DEFAULT
-from orchestrator.planning.workflows import Workflows
+from orchestrator.planning.workflows import Seen, Workflows
 
-EXACT = re.compile(r"(?:c?python[-@]?)?([0-9]{1,2}(?:\.[0-9]{1,3}){0,2})(t)?(?:[-+][A-Za-z0-9_.+-]{1,60})?")
-OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[A-Za-z0-9.+-]{0,60}|[0-9]{1,2}(?:\.[0-9]{1,3}){0,2}t")
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,99}")
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})[\"'\s,]")
+MINOR = re.compile(r"(3\.[0-9]{1,2})(?:\.[0-9x*]{1,3})?")
+TOX_FACTOR = re.compile(r"py3([0-9]{1,2})")
 PATCH_LEVELS = 60
 """More patch releases than any minor version of Python has had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Minor versions that something lists beside a range, and the words that say what lists them."""
+
+    versions: frozenset[str]
+    what: str
 
 
 def choose_python(project: PythonProject, workflows: Workflows, trail: Trail) -> str:
     """Return the version for the image's tag, `3.13` or `3.11.4`. Raises PlanError for a malformed hint."""
     tree = project.tree
-    named = _classifiers(project)
+    classifiers = _classifiers(project)
+    tested = {match.group(1): seen for seen in _workflow_versions(workflows) if (match := MINOR.fullmatch(seen.text))}
+    named = Named(frozenset(), "")
+    if trail.applies(rules.NAMED_VERSIONS):
+        by_classifiers = Named(classifiers, "the classifiers name it")
+        named = by_classifiers if classifiers else Named(frozenset(tested), "the workflows test with it")
     candidates = [
-        *_python_version_file(tree, trail),
-        *_tool_files(tree),
-        *_runtime_txt(tree),
-        *_constraints(project, named),
-        *_classifier_candidate(project, named),
-        *_workflow_candidate(workflows),
+        *exact_files(tree, trail),
+        *_constraints(project, named, trail),
+        *devcontainer(tree),
+        *_lock(project, named, trail),
+        *_classifier_candidate(project, classifiers),
+        *_tox_candidate(project, trail),
+        *_hatch_candidate(project),
+        *environment_yml(tree),
+        *_workflow_candidate(tested),
     ]
     return choose("Python", candidates, PYTHON_DEFAULT, PYTHON, trail)
 
 
-def _exact(text: str, file: str, line: int) -> str:
-    """Return the version in `3.12`, `3.12.4`, `cpython-3.12` or `python3.12`."""
-    match = EXACT.fullmatch(text)
-    if match is None:
-        raise malformed(file, line, f"{show(text)!r} is not a Python version. Write one such as 3.13.")
-    if match.group(2):
-        raise malformed(
-            file,
-            line,
-            f"{show(text)!r} asks for free-threaded Python, which has no official image. "
-            "Name a Dockerfile in the profile, or an ordinary version here.",
-        )
-    return PYTHON_DEFAULT if match.group(1) == "3" else match.group(1)
-
-
-def _python_version_file(tree: Tree, trail: Trail) -> Iterator[Candidate]:
-    """Offer the first version in the file; the others are for tools that test with several."""
-    found = False
-    for number, raw in enumerate((tree.text(".python-version") or "").splitlines(), start=1):
-        text = raw.split("#")[0].strip()
-        if not text or (found and OTHER_PYTHON.fullmatch(text)):
-            continue
-        if text.startswith("pypy"):
-            what = f"{show(text)!r} asks for PyPy, for which no image is generated. Name a Dockerfile in the profile."
-            raise malformed(".python-version", number, what)
-        if ENVIRONMENT_NAME.fullmatch(text) and not EXACT.fullmatch(text):
-            rule = "the name of a virtual environment, not a version: ignored"
-            trail.note("python version", text, rule, file=".python-version", line=number)
-            continue
-        version = _exact(text, ".python-version", number)
-        if not found:
-            yield Candidate(version, ".python-version", number, text, "`.python-version` names it exactly")
-        found = True
-
-
-def _tool_files(tree: Tree) -> Iterator[Candidate]:
-    for hint in read_tool_files(tree, ("python",)):
-        version = _exact(hint.text, hint.file, hint.line)
-        yield Candidate(version, hint.file, hint.line, hint.text, f"`{hint.file}` names it exactly")
-
-
-def _runtime_txt(tree: Tree) -> Iterator[Candidate]:
-    for number, line in enumerate((tree.text("runtime.txt") or "").splitlines(), start=1):
-        if line.strip().startswith("python-"):
-            text = line.strip()
-            yield Candidate(
-                _exact(text, "runtime.txt", number), "runtime.txt", number, text, "`runtime.txt` names it exactly"
-            )
-            return
-
-
-def _constraints(project: PythonProject, named: frozenset[str]) -> Iterator[Candidate]:
+def _constraints(project: PythonProject, named: Named, trail: Trail) -> Iterator[Candidate]:
+    """Offer what the manifests allow, in the order of their weight."""
     tree = project.tree
     pyproject_text = tree.text("pyproject.toml")
     requires = table(project.pyproject, "project").get("requires-python")
-    if requires is not None:
+    if requires is not None and trail.applies(rules.REQUIRES_PYTHON):
         line = toml_line(pyproject_text, "project", "requires-python")
-        yield _ranged(requires, "pyproject.toml", line, "`requires-python`", named)
+        yield _ranged(requires, "pyproject.toml", line, "`requires-python`", named, rules.REQUIRES_PYTHON)
     poetry = table(project.pyproject, "tool", "poetry", "dependencies").get("python")
-    if poetry is not None:
+    if poetry is not None and trail.applies(rules.POETRY_PYTHON):
         line = toml_line(pyproject_text, "tool.poetry.dependencies", "python")
         yield _poetry(poetry, line, named)
-    pipfile = table(read_toml(tree, "Pipfile"), "requires")
+    if trail.applies(rules.PIPFILE_PYTHON):
+        yield from _pipfile(project)
+    setup_cfg = read_ini(tree, "setup.cfg").get("options", "python_requires", fallback=None)
+    if setup_cfg and trail.applies(rules.SETUP_CFG_PYTHON):
+        line = line_of(tree.text("setup.cfg"), r"^python_requires")
+        yield _ranged(setup_cfg, "setup.cfg", line, "`python_requires`", named, rules.SETUP_CFG_PYTHON)
+    if trail.applies(rules.SETUP_PY_PYTHON):
+        pattern = r"python_requires\s*=\s*[\"']([^\"']*)[\"']"
+        yield from _found(project, "setup.py", pattern, "`python_requires`", named, rules.SETUP_PY_PYTHON)
+
+
+def _lock(project: PythonProject, named: Named, trail: Trail) -> Iterator[Candidate]:
+    if trail.applies(rules.LOCK_PYTHON):
+        pattern = r"^requires-python = \"([^\"]*)\"$"
+        yield from _found(project, "uv.lock", pattern, "the lock's `requires-python`", named, rules.LOCK_PYTHON)
+
+
+def _found(project: PythonProject, file: str, pattern: str, what: str, named: Named, by: Rule) -> Iterator[Candidate]:
+    text = project.tree.text(file) or ""
+    match = re.compile(pattern, re.MULTILINE).search(text)
+    if match:
+        yield _ranged(match.group(1), file, text.count("\n", 0, match.start()) + 1, what, named, by)
+
+
+def _pipfile(project: PythonProject) -> Iterator[Candidate]:
+    pipfile = table(read_toml(project.tree, "Pipfile"), "requires")
     for key in ("python_full_version", "python_version"):
         if isinstance(pipfile.get(key), str):
-            line = toml_line(tree.text("Pipfile"), "requires", key)
-            version = _exact(pipfile[key], "Pipfile", line or 1)
-            yield Candidate(version, "Pipfile", line, pipfile[key], f"`{key}`")
-            break
-    setup_cfg = read_ini(tree, "setup.cfg").get("options", "python_requires", fallback=None)
-    if setup_cfg:
-        line = line_of(tree.text("setup.cfg"), r"^python_requires")
-        yield _ranged(setup_cfg, "setup.cfg", line, "`python_requires`", named)
-    for file, pattern, rule in (
-        ("setup.py", r"python_requires\s*=\s*[\"']([^\"']*)[\"']", "`python_requires`"),
-        ("uv.lock", r"^requires-python = \"([^\"]*)\"$", "the lock's `requires-python`"),
-    ):
-        text = tree.text(file) or ""
-        match = re.compile(pattern, re.MULTILINE).search(text)
-        if match:
-            yield _ranged(match.group(1), file, text.count("\n", 0, match.start()) + 1, rule, named)
+            line = toml_line(project.tree.text("Pipfile"), "requires", key)
+            version = exact(pipfile[key], "Pipfile", line or 1)
+            yield Candidate(version, "Pipfile", line, pipfile[key], f"`{key}`", by=rules.PIPFILE_PYTHON)
+            return
 
 
-def _ranged(value: object, file: str, line: int | None, what: str, named: frozenset[str]) -> Candidate:
+def _ranged(value: object, file: str, line: int | None, what: str, named: Named, by: Rule) -> Candidate:
     if not isinstance(value, str) or not grammar.fits(grammar.PYTHON_RANGE, value):
         raise malformed(file, line, f"{written(value)!r} is not a version range for {what}, such as '>=3.11'.")
     try:
@@ -144,7 +125,9 @@ def _ranged(value: object, file: str, line: int | None, what: str, named: frozen
             f"{what} {show(value)!r} allows no Python that Draftsman knows ({PYTHON[-1].version} "
             f"to {PYTHON[0].version}). Change it, or name a Dockerfile in the profile.",
         )
-    return Candidate(version, file, line, value, f"{what} allows it, {rule}", lambda other: _contains(allowed, other))
+    return Candidate(
+        version, file, line, value, f"{what} allows it, {rule}", lambda other: _contains(allowed, other), by
+    )
 
 
 def _contains(allowed: SpecifierSet, version: str) -> bool:
@@ -153,11 +136,11 @@ def _contains(allowed: SpecifierSet, version: str) -> bool:
     return any(allowed.contains(version if level is None else f"{version}.{level}") for level in levels)
 
 
-def _newest(allowed: SpecifierSet, named: frozenset[str]) -> tuple[str | None, str]:
+def _newest(allowed: SpecifierSet, named: Named) -> tuple[str | None, str]:
     """Return the version that a range takes, as precisely as it has to be, and the reason."""
     fitting = [release for release in PYTHON if _contains(allowed, release.version)]
-    listed = [release for release in fitting if release.version in named] or fitting
-    by_classifier = " and the classifiers name it" if listed is not fitting and listed != fitting else ""
+    listed = [release for release in fitting if release.version in named.versions] or fitting
+    by_classifier = f" and {named.what}" if listed is not fitting and listed != fitting else ""
     default = [release for release in listed if release.version == PYTHON_DEFAULT]
     chosen = next(iter(default or [release for release in listed if release.supported] or listed), None)
     if chosen is None:
@@ -173,7 +156,7 @@ def _newest(allowed: SpecifierSet, named: frozenset[str]) -> tuple[str | None, s
     return f"{chosen.version}.{patch}", reason + by_classifier
 
 
-def _poetry(value: object, line: int | None, named: frozenset[str]) -> Candidate:
+def _poetry(value: object, line: int | None, named: Named) -> Candidate:
     """Poetry's carets and tildes mean what npm's do, so npm's grammar reads them."""
     value = value.get("version") if isinstance(value, dict) else value
     text = value.replace(",", " ") if isinstance(value, str) else ""
@@ -185,12 +168,13 @@ def _poetry(value: object, line: int | None, named: frozenset[str]) -> Candidate
         return bool(nodesemver.satisfies(version if version.count(".") == 2 else f"{version}.999", text, False))
 
     fitting = [version for version in versions if allows(version)]
-    listed = [version for version in fitting if version in named] or fitting
+    listed = [version for version in fitting if version in named.versions] or fitting
     if not listed:
         raise malformed("pyproject.toml", line, f"{written(value)!r} allows no Python that Draftsman knows.")
     supported = [release.version for release in PYTHON if release.supported and release.version in listed]
     version = PYTHON_DEFAULT if PYTHON_DEFAULT in listed else (supported or listed)[0]
-    return Candidate(version, "pyproject.toml", line, str(value), "Poetry's `python` allows it", allows)
+    rule = "Poetry's `python` allows it"
+    return Candidate(version, "pyproject.toml", line, str(value), rule, allows, rules.POETRY_PYTHON)
 
 
 def _classifiers(project: PythonProject) -> frozenset[str]:
@@ -199,23 +183,57 @@ def _classifiers(project: PythonProject) -> frozenset[str]:
 
 
 def _classifier_candidate(project: PythonProject, named: frozenset[str]) -> Iterator[Candidate]:
-    known = [release.version for release in PYTHON if release.version in named]
-    if not known:
-        return
-    supported = [release.version for release in PYTHON if release.supported and release.version in named]
-    version = PYTHON_DEFAULT if PYTHON_DEFAULT in named else (supported or known)[0]
+    version = _best(named)
     for path in ("pyproject.toml", "setup.cfg", "setup.py"):
-        line = line_of(project.tree.text(path), rf"Python :: {re.escape(version)}[\"'\s,]")
-        if line:
-            yield Candidate(version, path, line, f"Python :: {version}", "the classifiers name it")
+        line = line_of(project.tree.text(path), rf"Python :: {re.escape(version or '')}[\"'\s,]")
+        if line and version:
+            rule = "the classifiers name it"
+            yield Candidate(version, path, line, f"Python :: {version}", rule, by=rules.CLASSIFIERS)
             return
 
 
-def _workflow_candidate(workflows: Workflows) -> Iterator[Candidate]:
+def _best(named: Iterable[str]) -> str | None:
+    """Return the default if it is among these, else the newest supported, else the newest; None where none is known."""
+    known = [release for release in PYTHON if release.version in named]
+    best = [release for release in known if release.version == PYTHON_DEFAULT] or [
+        release for release in known if release.supported
+    ]
+    return (best or known)[0].version if known else None
+
+
+def _tox_candidate(project: PythonProject, trail: Trail) -> Iterator[Candidate]:
+    if not trail.applies(rules.TOX_ENVLIST):
+        return
+    tox = read_tox(project)
+    factors = {f"3.{match.group(1)}" for name in tox.names for match in [TOX_FACTOR.match(name)] if match}
+    version = _best(factors)
+    if version:
+        rule = "tox's environments name it"
+        yield Candidate(version, tox.file, tox.line, version, rule, by=rules.TOX_ENVLIST)
+
+
+def _hatch_candidate(project: PythonProject) -> Iterator[Candidate]:
+    for name, environment in list(table(project.pyproject, "tool", "hatch", "envs").items())[:50]:
+        matrix = environment.get("matrix") if isinstance(environment, dict) else None
+        for row in matrix[:20] if isinstance(matrix, list) else []:
+            values = row.get("python") if isinstance(row, dict) else None
+            version = _best({one for one in values if isinstance(one, str)} if isinstance(values, list) else ())
+            if version:
+                line = toml_line(project.tree.text("pyproject.toml"), f"tool.hatch.envs.{name}")
+                rule = f"the matrix of hatch's environment {show(name)} names it"
+                yield Candidate(version, "pyproject.toml", line, version, rule, by=rules.HATCH_MATRIX)
+                return
+
+
+def _workflow_versions(workflows: Workflows) -> tuple[Seen, ...]:
+    return workflows.versions_of("python")
+
+
+def _workflow_candidate(tested: dict[str, Seen]) -> Iterator[Candidate]:
     """Offer the default if a workflow tests with it, else the newest that one does."""
-    seen = {found.text: found for found in workflows.versions_of("python")}
-    known = [release.version for release in PYTHON if release.version in seen]
+    known = [release.version for release in PYTHON if release.version in tested]
     if known:
         version = PYTHON_DEFAULT if PYTHON_DEFAULT in known else known[0]
-        found = seen[version]
-        yield Candidate(version, found.file, found.line, version, "the repository's own workflow tests with it")
+        found = tested[version]
+        rule = "the repository's own workflow tests with it"
+        yield Candidate(version, found.file, found.line, version, rule, by=rules.WORKFLOW_PYTHON)

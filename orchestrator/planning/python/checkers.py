@@ -1,0 +1,104 @@
+"""The tools that check Python without running it, and which calls of them leave the tree as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.planning.python import rules
+from orchestrator.planning.python.calls import read_call
+from orchestrator.planning.rule import Rule
+from orchestrator.planning.workflows import Seen
+
+REWRITING = frozenset(
+    {"--fix", "--write", "--in-place", "-i", "--add-noqa", "--install-types", "--unsafe-fixes", "--add-ignore", "-w"}
+    | {"--write-changes", "--fix-only", "--writebaseline", "--watch"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Linter:
+    """A checking tool. It is used where a file or section configures it, or a workflow runs it.
+
+    `checking` holds the words without which a call would rewrite files. `by_dependency` says that a project which
+    merely depends on it runs it, since it works without configuration. `alone` says that it needs nothing of the
+    project, so that it can be had pinned. `call` is empty for a tool that only a workflow can say how to call.
+    `hooks` are the ids of its pre-commit hooks, beside its own name.
+    """
+
+    name: str
+    rule: Rule
+    call: str = ""
+    files: tuple[str, ...] = ()
+    sections: tuple[tuple[str, str], ...] = ()
+    checking: tuple[str, ...] = ()
+    by_dependency: bool = False
+    alone: bool = False
+    hooks: tuple[str, ...] = ()
+
+
+FLAKE8_SECTIONS = (("setup.cfg", "flake8"), ("tox.ini", "flake8"))
+LINTERS = (
+    Linter(
+        *("ruff", rules.RUFF, "ruff check .", ("ruff.toml", ".ruff.toml")),
+        checking=("check",),
+        by_dependency=True,
+        alone=True,
+        hooks=("ruff-check",),
+    ),
+    Linter(
+        *("black", rules.BLACK, "black --check ."),
+        checking=("--check",),
+        by_dependency=True,
+        alone=True,
+        hooks=("black-jupyter",),
+    ),
+    Linter(
+        *(
+            "isort",
+            rules.ISORT,
+            "isort --check-only .",
+            (".isort.cfg",),
+            (("setup.cfg", "isort"), ("tox.ini", "isort")),
+        ),
+        checking=("--check-only", "--check", "-c"),
+        alone=True,
+    ),
+    Linter("flake8", rules.FLAKE8, "flake8", (".flake8",), FLAKE8_SECTIONS, by_dependency=True, alone=True),
+    Linter("pylint", rules.PYLINT),
+    Linter("pydocstyle", rules.PYDOCSTYLE, alone=True),
+    Linter("mypy", rules.MYPY, "mypy", ("mypy.ini", ".mypy.ini"), (("setup.cfg", "mypy"),)),
+    Linter("pyright", rules.PYRIGHT, "pyright", ("pyrightconfig.json",)),
+    Linter("basedpyright", rules.BASEDPYRIGHT, "basedpyright"),
+    Linter("ty", rules.TY, "ty check", ("ty.toml",), checking=("check",)),
+)
+BY_NAME = {linter.name: linter for linter in LINTERS}
+
+
+def check_arguments(linter: Linter, words: tuple[str, ...]) -> list[str] | None:
+    """Return the arguments if the call of this tool checks, and does not rewrite; else None."""
+    if words[:1] != (linter.name,) or REWRITING & {word.partition("=")[0] for word in words}:
+        return None
+    if linter.name in ("ruff", "ty") and words[1:2] != ("check",):
+        return None
+    if {"--version", "--help", "--show-settings", "--show-files"} & set(words):
+        return None
+    return list(words[1:]) if not linter.checking or set(linter.checking) & set(words) else None
+
+
+def only_checks(lines: Iterable[str]) -> bool:
+    """Return whether all command lines call tools that check, and nothing else; false for no lines."""
+    found = False
+    for line in lines:
+        bare = line.strip().removeprefix("- ")
+        if not bare or bare.startswith("#"):
+            continue
+        call = read_call(Seen("", None, bare))
+        if call is None:
+            return False
+        linter = BY_NAME.get(call.program)
+        formats = call.words[:2] == ("ruff", "format") and "--check" in call.words
+        if not formats and (linter is None or check_arguments(linter, call.words) is None):
+            return False
+        found = True
+    return found

@@ -1,0 +1,75 @@
+"""What a repository's workflows practise: the job that tests, how it tests, and all other calls."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from orchestrator.planning.python.calls import Call, calls_by_job
+from orchestrator.planning.workflows import Workflows
+
+ASIDE = re.compile(
+    r"bench|docs?\b|releas|publish|deploy|nightly|wheel|integration|e2e|end.to.end|windows|macos|fuzz|downstream|smoke"
+    r"|min(?:imum|imal)?\b|oldest|pypy|codspeed|canary|upstream|docker|conda"
+)
+"""Jobs that are not the first to ask how the tests run."""
+
+TEST_JOB = re.compile(r"test|\bci\b|unit|check|build|python|main|tox|nox")
+TEST_PROGRAMS = re.compile(r"(?:[A-Za-z0-9_./-]*/)?run_?tests?\.py")
+MAX_TEST_CALLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """The calls of all jobs, and those of the job that tests; `tests` are its calls that run tests.
+
+    `runs` are the calls of task runners (tox, nox, hatch), in all jobs, the likeliest job first.
+    """
+
+    calls: tuple[Call, ...] = ()
+    job: tuple[Call, ...] = ()
+    tests: tuple[Call, ...] = ()
+    runs: tuple[Call, ...] = ()
+
+    def called(self, program: str) -> tuple[Call, ...]:
+        """Return the calls of a program, the likeliest job's first."""
+        return tuple(call for call in self.calls if call.program == program)
+
+
+def read_practice(workflows: Workflows) -> Practice:
+    """Return what the workflows practise. A job that only tests elsewhere (benchmarks, Windows) comes last."""
+    jobs = sorted(calls_by_job(workflows), key=lambda job: _weight(job[0]))
+    calls = tuple(call for _, one in jobs for call in one)
+    tested = [one for _, one in jobs if any(map(runs_tests, one))]
+    job = tested[0] if tested else ()
+    if not tested:
+        job = next((one for _, one in jobs if any(call.program in ("tox", "nox", "hatch") for call in one)), ())
+    tests = tuple({call.words: call for call in job if runs_tests(call)}.values())
+    runs = tuple(call for call in calls if call.program in ("tox", "nox", "hatch"))
+    return Practice(calls, job, tests[:MAX_TEST_CALLS], runs)
+
+
+def _weight(name: str) -> tuple[bool, bool]:
+    return bool(ASIDE.search(name)), not TEST_JOB.search(name)
+
+
+def runs_tests(call: Call) -> bool:
+    """Return whether a call runs tests by itself: a test runner, or a test program of the project's own."""
+    words = call.words
+    if call.program in ("pytest", "py.test"):
+        return not {"--version", "--collect-only", "--co", "--help", "-h"} & set(words)
+    if call.program in ("unittest", "trial"):
+        return True
+    if call.program == "stestr":
+        return words[1:2] == ("run",)
+    if call.program in ("django", "django-admin"):
+        return words[1:2] == ("test",)
+    return call.program == "python" and is_test_program(words)
+
+
+def is_test_program(words: tuple[str, ...]) -> bool:
+    """Return whether the words after `python` run tests: `manage.py test`, `runtests.py`."""
+    script = words[1] if len(words) > 1 else ""
+    if script.rpartition("/")[2] == "manage.py":
+        return words[2:3] == ("test",)
+    return TEST_PROGRAMS.fullmatch(script) is not None

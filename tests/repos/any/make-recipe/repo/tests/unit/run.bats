@@ -1,0 +1,1 @@
+@test 'runs' { ./run.sh; }

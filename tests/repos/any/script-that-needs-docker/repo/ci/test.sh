@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+set -e
+docker compose run --rm app test

@@ -1,0 +1,5 @@
+from django.test import TestCase
+
+
+class ShopTest(TestCase):
+    pass
