@@ -1,79 +1,87 @@
-"""A build's context as a tar, in which one file is what we say, whatever the archive holds at its place."""
+"""The context of a build as a tar: the files of a commit that the build can see, and files of our own."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from draftsman.domain.errors import HostError
+from draftsman.domain.errors import PlanError
+from orchestrator.tree_objects import LINK, SUBMODULE, Commit, Entry
 
+MAX_BYTES = 4 * 2**30
 _BLOCK = tarfile.BLOCKSIZE
+_CHANGED_AT = 946_684_800
+"""The time of every file (2000-01-01): an image depends on what its files are, not on when they were committed."""
 
 
-async def with_file(archive: AsyncIterator[bytes], path: str, content: bytes) -> AsyncIterator[bytes]:
-    """Yield the tar with this file as its last member: who unpacks it replaces an earlier one of that name.
+async def context_tar(
+    commit: Commit | None, files: Mapping[str, Entry], ours: Mapping[str, bytes]
+) -> AsyncIterator[bytes]:
+    """Yield the tar of these files of the commit; what is `ours` replaces a file of the same path.
 
-    An archive of a commit need not hold the bytes of its files: attributes in the tree (`export-subst`, an
-    encoding) have git rewrite them. Raises HostError where the archive is no tar.
+    The bytes are those of the git objects: no attribute of the tree changes or leaves out anything. Raises PlanError
+    where the files are larger than 4 GiB together.
     """
-    position = _Position()
-    async for chunk in archive:
-        kept = position.take(chunk)
-        if kept:
-            yield kept
-    if position.inside:
-        raise HostError("The archive of the commit ended inside a file: run this again.")
-    yield _member(path, content) + bytes(2 * _BLOCK)
+    if sum(entry.size for entry in files.values()) > MAX_BYTES:
+        raise PlanError(f"The files that the Dockerfile copies take more than {MAX_BYTES // 2**30} GiB.")
+    kept = {path: files[path] for path in sorted(files) if path not in ours}
+    for path, entry in kept.items():
+        if entry.mode == SUBMODULE:
+            yield _header(path, tarfile.DIRTYPE, 0o755)
+    if commit is not None:
+        async for part in _committed(commit, {path: one for path, one in kept.items() if one.mode != SUBMODULE}):
+            yield part
+    for path, content in ours.items():
+        yield _header(path, tarfile.REGTYPE, 0o644, len(content)) + content + _padding(len(content))
+    yield bytes(2 * _BLOCK)
 
 
-def _member(path: str, content: bytes) -> bytes:
+async def _committed(commit: Commit, files: Mapping[str, Entry]) -> AsyncIterator[bytes]:
+    """Yield the members of the tar that are the commit's. A symlink's target is its content, and goes in the header."""
+    links = {path: entry for path, entry in files.items() if entry.mode == LINK}
+    regular = {path: entry for path, entry in files.items() if entry.mode != LINK}
+    targets = b"".join([part async for part in commit.contents(links.values())]) if links else b""
+    at = 0
+    for path, entry in links.items():
+        target = targets[at : at + entry.size].decode("utf-8", "surrogateescape")
+        at += entry.size
+        yield _header(path, tarfile.SYMTYPE, 0o777, link=target)
+    waiting = iter(regular.items())
+    left = 0
+    size = 0
+    async for chunk in commit.contents(regular.values()):
+        part = chunk
+        while part:
+            while not left:
+                path, entry = next(waiting)
+                yield _header(path, tarfile.REGTYPE, 0o755 if entry.mode == "100755" else 0o644, entry.size)
+                left = size = entry.size
+            taken = part[:left]
+            yield taken
+            part, left = part[len(taken) :], left - len(taken)
+            if not left:
+                yield _padding(size)
+    for path, entry in waiting:  # empty files come with no bytes
+        yield _header(path, tarfile.REGTYPE, 0o755 if entry.mode == "100755" else 0o644)
+
+
+def _header(path: str, kind: bytes, mode: int, size: int = 0, link: str = "") -> bytes:
+    member = tarfile.TarInfo(path)
+    member.type, member.mode, member.size, member.linkname, member.mtime = kind, mode, size, link, _CHANGED_AT
+    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % _BLOCK)
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """Return a tar of these files, the same bytes for the same files."""
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
-        member = tarfile.TarInfo(path)
-        member.size, member.mode = len(content), 0o644
-        archive.addfile(member, io.BytesIO(content))
-        end = archive.offset
-    return target.getvalue()[:end]
-
-
-class _Position:
-    """Where in a tar a stream is: it tells the end of the archive from zeros inside of a file."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self._left = 0
-        self._header = b""
-
-    @property
-    def inside(self) -> bool:
-        return bool(self._left or self._header)
-
-    def take(self, chunk: bytes) -> bytes:
-        """Return the chunk's bytes that are of whole headers and of contents, up to the archive's end."""
-        kept: list[bytes] = []
-        at = 0
-        while at < len(chunk) and not self.ended:
-            if self._left:
-                part = chunk[at : at + self._left]
-                self._left -= len(part)
-                kept.append(part)
-            else:
-                part = chunk[at : at + _BLOCK - len(self._header)]
-                self._header += part
-                if len(self._header) == _BLOCK:
-                    kept += self._read_header()
-            at += len(part)
-        return b"".join(kept)
-
-    def _read_header(self) -> list[bytes]:
-        header, self._header = self._header, b""
-        if not header.strip(b"\0"):
-            self.ended = True
-            return []
-        try:
-            size = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape").size
-        except tarfile.HeaderError as error:
-            raise HostError("The archive of the commit is no tar: run this again.") from error
-        self._left = -(-size // _BLOCK) * _BLOCK
-        return [header]
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o644
+            archive.addfile(member, io.BytesIO(content))
+    return target.getvalue()

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from draftsman.domain.errors import BuildError, DraftsmanError, HostError
 from orchestrator import buildkit
 from orchestrator.base_images import pull_failure
+from orchestrator.build_failure import line_of
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.json_lines import JsonLines
 
@@ -35,43 +36,75 @@ instruction ran to an exit code of its own."""
 Output = Callable[[bytes], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is built. `text` is that of the Dockerfile at the path `dockerfile` of the context, for its line numbers.
+
+    `fresh` uses nothing of earlier builds; `memory_bytes` is what one process of the build may take, and with the
+    classic builder all of them together.
+    """
+
+    tag: str
+    text: str
+    dockerfile: str = "Dockerfile"
+    called: str = "the Dockerfile"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    fresh: bool = False
+    memory_bytes: int | None = None
+
+
 async def build(
     engine: Engine,
-    *,
+    recipe: Recipe,
     context: bytes | AsyncIterator[bytes],
-    tag: str,
-    labels: Mapping[str, str],
-    build_args: Mapping[str, str],
+    *,
     timeout_seconds: float,
     output: Output,
-    dockerfile: str = "Dockerfile",
 ) -> None:
-    """Build the tar `context` into the image `tag`; `output` gets the progress in plain lines.
+    """Build the tar `context` into the image `recipe.tag`; `output` gets the progress in plain lines.
 
-    Raises BuildError where the Dockerfile is at fault or takes
-    longer than `timeout_seconds`, HostError where the engine or a registry is.
+    Raises BuildError where the Dockerfile is at fault or takes longer than `timeout_seconds`, HostError where the
+    engine or a registry is.
     """
-    log: _Log = _BuildKitLog() if engine.facts.buildkit else _ClassicLog()
-    params = {
-        "t": tag,
-        "dockerfile": dockerfile,
-        "labels": json.dumps(dict(labels)),
-        "buildargs": json.dumps(dict(build_args)),
-        "rm": "1",
-        "forcerm": "1",
-        "pull": "0",
-        "version": "2" if engine.facts.buildkit else "1",
-    }
-    await output(f"Building {tag} with {log.name}\n".encode())
+    log: _Log = _BuildKitLog(recipe) if engine.facts.buildkit else _ClassicLog(recipe)
+    params = _parameters(recipe, use_buildkit=engine.facts.buildkit)
+    await output(f"Building {recipe.tag} with {log.name}\n".encode())
     try:
         async with asyncio.timeout(timeout_seconds):
-            await _follow(engine, params, context, log, _capped(output))
+            await _follow(
+                engine, _parameters(recipe, use_buildkit=engine.facts.buildkit), context, log, _capped(output)
+            )
     except TimeoutError as error:
         raise BuildError(
             f"The image took longer than {timeout_seconds:.0f} s to build, the limit set by "
             "DRAFTSMAN_BUILD_TIMEOUT_SECONDS.",
             log.tail(),
         ) from error
+
+
+def _parameters(recipe: Recipe, *, use_buildkit: bool) -> dict[str, str]:
+    params = {
+        "t": recipe.tag,
+        "dockerfile": recipe.dockerfile,
+        "labels": json.dumps(dict(recipe.labels)),
+        "buildargs": json.dumps(dict(recipe.build_args)),
+        "rm": "1",
+        "forcerm": "1",
+        "pull": "0",
+        "nocache": "1" if recipe.fresh else "0",
+        "version": "2" if use_buildkit else "1",
+    }
+    if recipe.target:
+        params["target"] = recipe.target
+    if recipe.memory_bytes and use_buildkit:
+        # BuildKit takes no memory limit for a whole build (tried on 26.1), but one for the data of each process.
+        limit = {"Name": "data", "Soft": recipe.memory_bytes, "Hard": recipe.memory_bytes}
+        params["ulimits"] = json.dumps([limit])
+    elif recipe.memory_bytes:
+        params |= {"memory": str(recipe.memory_bytes), "memswap": str(recipe.memory_bytes)}
+    return params
 
 
 class _Log(Protocol):
@@ -123,16 +156,19 @@ def _capped(output: Output) -> Output:
     return pass_on
 
 
-def failed_build(instruction: str, message: str, tail: str) -> DraftsmanError:
+def failed_build(instruction: str, message: str, tail: str, recipe: Recipe) -> DraftsmanError:
     """Return the error of a build that failed at `instruction` (empty: before any), told in `message`."""
     code = _EXIT_CODE.search(message)
     if code is None and any(sign in message.lower() for sign in _OURS):
         return HostError(f"The engine could not build the image: {message}", tail)
+    line = line_of(recipe.text, instruction) if instruction else None
     short = instruction if len(instruction) <= 120 else f"{instruction[:119]}…"
+    where = f"`{short}`" if line is None else f"line {line} of {recipe.called}, `{short}`,"
     if code is not None and instruction:
-        sentence = f"The image did not build: `{short}` exited {code.group(1)}."
+        killed = " (killed, probably for want of memory)" if code[1] == "137" else ""
+        sentence = f"The image did not build: {where} exited {code[1]}{killed}."
     elif instruction:
-        sentence = f"The image did not build: `{short}` failed: {message}"
+        sentence = f"The image did not build: {where} failed: {message}"
     else:
         sentence = f"The image did not build: {message}"
     return BuildError(sentence, "\n".join(part for part in (instruction, tail.strip()) if part))
@@ -140,6 +176,7 @@ def failed_build(instruction: str, message: str, tail: str) -> DraftsmanError:
 
 @dataclass(slots=True)
 class _BuildKitLog:
+    recipe: Recipe
     name: str = "BuildKit"
     _progress: buildkit.BuildLog = field(default_factory=buildkit.BuildLog)
     _tail: bytes = b""
@@ -161,17 +198,19 @@ class _BuildKitLog:
     def error(self, message: str) -> DraftsmanError:
         failed = self._progress.failed
         if failed is None:
-            return failed_build("", message, "")
+            return failed_build("", message, "", self.recipe)
         origin = _METADATA.match(failed.name)
         if origin:
             return pull_failure(origin.group(1) or origin.group(2), failed.error)
         instruction = _INSTRUCTION.match(failed.name)
         tail = self._progress.tail(failed).decode("utf-8", "replace")
-        return failed_build(instruction.group(1) if instruction else failed.name, failed.error, tail)
+        said = instruction.group(1) if instruction else failed.name
+        return failed_build(said, failed.error, tail, self.recipe)
 
 
 @dataclass(slots=True)
 class _ClassicLog:
+    recipe: Recipe
     name: str = "the classic builder"
     _instruction: str = ""
     _tail: bytes = b""
@@ -193,4 +232,4 @@ class _ClassicLog:
         instruction, _, rest = self._instruction.partition(" ")
         if instruction.upper() == "FROM":
             return pull_failure(rest.split()[0], message)
-        return failed_build(self._instruction, message, self.tail())
+        return failed_build(self._instruction, message, self.tail(), self.recipe)

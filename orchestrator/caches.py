@@ -38,13 +38,14 @@ _MOUNTS = {
     mount.manager: mount
     for mount in (
         _mount("bun", "/.bun/install/cache", BUN_INSTALL_CACHE_DIR="/.bun/install/cache"),
-        _mount("npm", "/.npm", NPM_CONFIG_CACHE="/.npm", YARN_CACHE_FOLDER="/.npm/yarn"),
+        _mount("npm", "/.npm", NPM_CONFIG_CACHE="/.npm"),
         # RubyGems keeps the gems that it downloaded in GEM_HOME/cache, and Bundler looks there.
         _mount("bundler", "/usr/local/bundle/cache"),
         # A cache on another file system cannot be hard-linked from.
         _mount("uv", "/.cache/uv", UV_CACHE_DIR="/.cache/uv", UV_LINK_MODE="copy"),
         _mount("pip", "/.cache/pip", PIP_CACHE_DIR="/.cache/pip"),
-        _mount("pnpm", "/.cache/pnpm", NPM_CONFIG_STORE_DIR="/.cache/pnpm"),
+        # pnpm 11 and later read only variables that have its own name.
+        _mount("pnpm", "/.cache/pnpm", NPM_CONFIG_STORE_DIR="/.cache/pnpm", PNPM_CONFIG_STORE_DIR="/.cache/pnpm"),
         _mount("poetry", "/.cache/pypoetry", POETRY_CACHE_DIR="/.cache/pypoetry"),
         _mount("pdm", "/.cache/pdm", PDM_CACHE_DIR="/.cache/pdm"),
         _mount("pipenv", "/.cache/pipenv", PIPENV_CACHE_DIR="/.cache/pipenv"),
@@ -53,8 +54,14 @@ _MOUNTS = {
         _mount("cargo", "/usr/local/cargo/registry"),
     )
 }
-_SHARED = {"yarn": "npm"}
+_SHARED = {"yarn": "npm", "yarn-berry": "npm"}
 """Managers that use another one's volume (the plan's `npm/yarn`)."""
+
+_SHARED_ENV = {
+    "yarn": {"YARN_CACHE_FOLDER": "/.npm/yarn"},
+    # Yarn 2 and later: with YARN_CACHE_FOLDER, a repository that keeps its cache in its tree would not find it.
+    "yarn-berry": {"YARN_GLOBAL_FOLDER": "/.npm/yarn-berry"},
+}
 
 
 def cache_mounts(managers: Iterable[str], scope: str | None = None) -> tuple[CacheMount, ...]:
@@ -63,8 +70,11 @@ def cache_mounts(managers: Iterable[str], scope: str | None = None) -> tuple[Cac
     `scope` is the owner whose volumes they are, in any case; None for those that all owners share. Two owners
     never have a volume in common.
     """
-    names = dict.fromkeys(_SHARED.get(manager, manager) for manager in managers)
-    mounts = (_MOUNTS[name] for name in names if name in _MOUNTS)
+    wanted = list(managers)
+    names = dict.fromkeys(_SHARED.get(manager, manager) for manager in wanted)
+    sharing = {name: value for one in wanted for name, value in _SHARED_ENV.get(one, {}).items()}
+    mounts = [_MOUNTS[name] for name in names if name in _MOUNTS]
+    mounts = [replace(one, env={**one.env, **sharing}) if one.manager == "npm" else one for one in mounts]
     if scope is None:
         return tuple(mounts)
     encoded = _encode_scope(scope)

@@ -7,7 +7,7 @@ is, where a heredoc ends, what counts as a space. Pure. What BuildKit would refu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from draftsman.domain.errors import BuildError
@@ -18,6 +18,7 @@ _BETWEEN = re.compile(r"[\t\v\f\r ]+")
 _DIRECTIVE = re.compile(r"#[\t\n\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)", re.DOTALL)
 _ODD_SUBSTITUTION = re.compile(r"\$\{(?!\w+(?::?[-+?][^\s'\"<>${}\\`]*)?\})|(?:^|\s)[0-9]*<<-?[^\s<]*\$")
+_ESCAPED = re.compile(r"[\s\"'\\\x85\xa0]")
 _WITH_HEREDOCS = ("RUN", "COPY", "ADD")
 
 
@@ -35,12 +36,26 @@ class Instruction:
     escape: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogicalLine:
+    """An instruction as BuildKit joins it from the lines `first` to `last`, which count from 1; heredocs follow."""
+
+    text: str
+    first: int
+    last: int
+    escape: str
+
+
 def read_instructions(text: str) -> list[Instruction]:
     """Return the instructions in order. Raises BuildError for a heredoc whose end cannot be told."""
-    lines = iter(enumerate(text.removeprefix("\ufeff").split("\n"), start=1))
+    return [read_instruction(line.text, line.first, line.escape) for line in read_lines(text)]
+
+
+def read_lines(text: str) -> Iterator[LogicalLine]:
+    """Yield the logical lines in order. Raises BuildError for a heredoc whose end cannot be told."""
+    lines = _Lines(text)
     escape = "\\"
     known: tuple[str, ...] = ("syntax", "escape")  # a line that is neither ends the directives
-    found: list[Instruction] = []
     for number, line in lines:
         stripped = line.rstrip("\r").lstrip(SPACES)
         directive = _DIRECTIVE.fullmatch(stripped)
@@ -51,10 +66,24 @@ def read_instructions(text: str) -> list[Instruction]:
             continue
         whole = _continued(stripped, lines, escape)
         if whole.strip(SPACES):
-            instruction = read_instruction(whole, number, escape)
-            found.append(instruction)
-            _skip_heredocs(instruction, whole, lines)
-    return found
+            yield LogicalLine(whole, number, lines.at, escape)
+            _skip_heredocs(read_instruction(whole, number, escape), whole, lines)
+
+
+class _Lines:
+    """The lines with their numbers; `at` is the number of the last one that was read."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = iter(text.removeprefix("\ufeff").split("\n"))
+        self.at = 0
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return self
+
+    def __next__(self) -> tuple[int, str]:
+        line = next(self._lines)
+        self.at += 1
+        return self.at, line
 
 
 def read_instruction(line: str, number: int, escape: str) -> Instruction:
@@ -93,22 +122,48 @@ def _without_continuation(line: str, escape: str) -> tuple[str, bool]:
     return line, False
 
 
+def rewrite_flags(line: LogicalLine, change: Callable[[str], str | None]) -> str:
+    """Return the text of the line with its flags changed: `change` takes one unquoted, and returns None to keep it.
+
+    Those of the instruction that an ONBUILD holds count as well.
+    """
+    at = 0
+    for word in _BETWEEN.split(line.text.strip(SPACES), maxsplit=2)[:2]:
+        at = line.text.index(word, at) + len(word)
+        if word.upper() != "ONBUILD":
+            break
+    head, text = line.text[:at], line.text[at:]
+    raw = text.encode("utf-8", "surrogateescape").decode("latin-1")
+    parts: list[str] = []
+    done = 0
+    for flag, begin, end in _flags(raw):
+        changed = change(flag.encode("latin-1").decode("utf-8", "replace"))
+        if changed is not None:
+            parts += [raw[done:begin], _ESCAPED.sub(r"\\\g<0>", changed.encode().decode("latin-1")), " "]
+            done = end
+    return head + "".join([*parts, raw[done:]]).encode("latin-1").decode("utf-8", "surrogateescape")
+
+
 def _split_flags(text: str) -> tuple[tuple[str, ...], str]:
     """Return the words that begin with `--`, unquoted, and what follows them. BuildKit looks at bytes here."""
     line = text.encode("utf-8", "surrogateescape").decode("latin-1")
-    flags: list[str] = []
-    at = 0
-    while True:
+    found = list(_flags(line))
+    end = found[-1][2] if found else 0
+    flags = tuple(flag for flag, _, _ in found if flag not in ("", "--"))
+    return flags, line[end:].encode("latin-1").decode("utf-8", "replace")
+
+
+def _flags(line: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the flags, unquoted, with where each begins and ends (behind its space), the last `--` included."""
+    word, at = "", 0
+    while word != "--":
         while at < len(line) and line[at] in _BYTE_SPACES:
             at += 1
+        begin = at
         if not line.startswith("--", at):
-            break
+            return
         word, at = _flag(line, at)
-        if word == "--":
-            break
-        if word:
-            flags.append(word)
-    return tuple(flags), line[at:].encode("latin-1").decode("utf-8", "replace")
+        yield word, begin, at
 
 
 def _flag(line: str, at: int) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from draftsman.domain.errors import BuildError
+from orchestrator.copied_files import takes_from_context
 from orchestrator.dockerfile_lexer import Instruction, read_instructions, triggered
 from orchestrator.dockerfile_words import UNKNOWN, expand, read_json, read_pairs
 from orchestrator.image_key import BASE_PREFIX, RUNNER_PREFIX
@@ -25,6 +26,7 @@ _SYNTAX = re.compile(r"\s*(?:#|//)\s*syntax\s*=\s*(.*?)\s*", re.IGNORECASE)
 _ALLOWED_SYNTAX = re.compile(
     r"(?:docker\.io/)?docker/dockerfile:1(?:[.-][A-Za-z0-9_.-]{1,60})?(?:@sha256:[0-9a-f]{64})?"
 )
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FROM_VARIABLE = re.compile(r"(?:^--from=|[=,]\"?from=)[^,]*\$", re.IGNORECASE)
 
 
@@ -49,15 +51,32 @@ def check_dockerfile(
     _Check(dict(arguments or {}), inherited).run(read_instructions(text))
 
 
+def check_build_args(arguments: Mapping[str, str]) -> None:
+    """Return if a profile may set these build arguments. Raises BuildError for one that steers the builder itself."""
+    for name in arguments:
+        if not _ARGUMENT.fullmatch(name) or name.upper().startswith("BUILDKIT_"):
+            raise BuildError(f"The profile's build argument {name[:80]!r} is not one that a Dockerfile may have.")
+
+
 def check_triggers(image: str, triggers: Iterable[str]) -> None:
     """Return if the ONBUILD instructions of a base image may run here. Raises BuildError."""
     for trigger in triggers:
         try:
             check_dockerfile(trigger)
+            _check_trigger(read_instructions(trigger))
         except BuildError as error:
             raise BuildError(
                 f"The base image {image} cannot be used: its ONBUILD `{trigger[:120]}`. {error}"
             ) from error
+
+
+def _check_trigger(instructions: Iterable[Instruction]) -> None:
+    """Refuse what only the Dockerfile itself may do: its own text is what the image's key and caches come from."""
+    for instruction in instructions:
+        if takes_from_context(instruction):
+            raise BuildError("It takes files of the repository: copy them in the Dockerfile itself.")
+        if any("cache" in flag.lower() for flag in instruction.flags):
+            raise BuildError("It mounts a cache that every repository would share.")
 
 
 def _check_syntax(text: str) -> None:

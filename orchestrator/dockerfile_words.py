@@ -6,9 +6,12 @@ like, comes out as `UNKNOWN`, never as a guess.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Callable
+
+from draftsman.domain.errors import BuildError
 
 SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -60,6 +63,14 @@ def read_json(text: str) -> list[str] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
+
+
+def read_fields(text: str) -> list[str]:
+    """Return the fields of a flag such as `--mount`, which is one line of CSV. Raises BuildError for a huge one."""
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error as error:
+        raise BuildError(f"A flag of the Dockerfile cannot be read ({error}): {text[:80]!r}") from error
 
 
 def read_pairs(text: str, escape: str, lookup: Lookup) -> list[tuple[str, str | None]]:

@@ -10,7 +10,7 @@ from typing import Any
 from draftsman.domain.errors import EngineError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
-from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository
+from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, Trust
 from draftsman.store import profiles, runs
 from draftsman.store.database import Pool
 from orchestrator.claims import Execute
@@ -45,6 +45,8 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
             remote=remote,
             epoch=attempt.epoch,
             overrides=await profiles.overrides_for(pool, repository.full_name),
+            trusted=attempt.trust is Trust.TRUSTED,
+            on_base=await _is_on_default_branch(pool, attempt),
         )
         try:
             tools = await ready_tools()
@@ -52,7 +54,7 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
             return Outcome(Conclusion.ERROR, str(error), error.detail)
         outcome = await execute(order, tools, sink, cancel)
         try:
-            await _keep_inferred(pool, attempt, outcome)
+            await _keep_inferred(pool, attempt, order, outcome)
         except Exception:
             # The outcome is what counts; the next run of the default branch writes the profile.
             log.exception("attempt %s: the inferred profile was not kept", attempt.id)
@@ -61,10 +63,13 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
     return execute_attempt
 
 
-async def _keep_inferred(pool: Pool[Any], attempt: Attempt, outcome: Outcome) -> None:
+async def _keep_inferred(pool: Pool[Any], attempt: Attempt, order: Order, outcome: Outcome) -> None:
     """Write the inferred profile, from the default branch only: a pull request changes its own plan, nobody else's."""
     repository = attempt.run.repository
-    default = Ref(RefKind.BRANCH, repository.default_branch)
-    if outcome.plan is None or outcome.image is None or default not in await runs.refs_of(pool, attempt.run.id):
+    if outcome.plan is None or outcome.image is None or not await _is_on_default_branch(pool, attempt):
         return
-    await profiles.keep_inferred(pool, repository.full_name, outcome.plan, outcome.image.key)
+    await profiles.keep_inferred(pool, repository.full_name, outcome.plan, outcome.image.key, overrides=order.overrides)
+
+
+async def _is_on_default_branch(pool: Pool[Any], attempt: Attempt) -> bool:
+    return Ref(RefKind.BRANCH, attempt.run.repository.default_branch) in await runs.refs_of(pool, attempt.run.id)

@@ -108,9 +108,14 @@ async def git(
     return output
 
 
-async def git_stream(*arguments: str, cwd: Path, chunk: int = 256 * 1024) -> AsyncGenerator[bytes, None]:
-    """Yield what `git ARGUMENTS` prints, as it comes. Raises GitError at its end where it failed."""
-    async with _process(arguments, cwd=cwd, config={}, stdin=asyncio.subprocess.DEVNULL) as process:
+async def git_stream(
+    *arguments: str, cwd: Path, chunk: int = 256 * 1024, stdin: int = asyncio.subprocess.DEVNULL
+) -> AsyncGenerator[bytes, None]:
+    """Yield what `git ARGUMENTS` prints, as it comes. Raises GitError at its end where it failed.
+
+    `stdin` is the descriptor of a file that git reads.
+    """
+    async with _process(arguments, cwd=cwd, config={}, stdin=stdin) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         said = asyncio.create_task(process.stderr.read())

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform as machines
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 RUNNER_PREFIX = "draftsman-runner"
 """The image that jobs run in: the base, and the runner layer on top."""
@@ -33,11 +34,15 @@ def image_key(
     target: str | None,
     platform: str | None,
     context_digest: str,
+    path: str | None = None,
+    image_prefix: str = "",
+    programs: Iterable[str] = (),
 ) -> str:
     """Return the key, 64 hex digits: the same for the same image, and for nothing else.
 
     `context_digest` stands for everything in the build context that the Dockerfile can see; it is empty
-    where nothing of the tree is.
+    where nothing of the tree is. `path` is where the Dockerfile lies in the tree, `image_prefix` is the mirror that base images come from, `programs` are those
+    that the image was asked for.
     """
     parts = {
         "dockerfile": dockerfile,
@@ -47,6 +52,9 @@ def image_key(
         "target": target,
         "platform": platform,
         "context_digest": context_digest,
+        "path": path,
+        "image_prefix": image_prefix,
+        "programs": sorted(programs),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -56,10 +64,15 @@ def image_tag(repo_full_name: str, key: str, prefix: str = RUNNER_PREFIX) -> str
 
     GitHub's names are the same whatever their case. Raises ValueError where this is no `owner/name`.
     """
+    return f"{image_name(repo_full_name, prefix)}:{key[:TAG_HEX]}"
+
+
+def image_name(repo_full_name: str, prefix: str = RUNNER_PREFIX) -> str:
+    """Return the name of a repository's images, without a tag. Raises ValueError where this is no `owner/name`."""
     owner, separator, name = repo_full_name.lower().partition("/")
     if not (owner and separator and name) or "/" in name:
         raise ValueError(f"{repo_full_name!r} is not the owner/name of a repository.")
-    return f"{prefix}/{_component(owner)}/{_component(name)}:{key[:TAG_HEX]}"
+    return f"{prefix}/{_component(owner)}/{_component(name)}"
 
 
 def _component(name: str) -> str:
@@ -69,3 +82,10 @@ def _component(name: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40].rstrip("-")
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return f"x--{readable}-{digest}" if readable else f"x--{digest}"
+
+
+def default_platform() -> str:
+    """Return the platform of an engine on a machine like this one, for where no engine is asked."""
+    machine = machines.machine().lower()
+    names = {"x86_64": "amd64", "aarch64": "arm64"}
+    return f"linux/{names.get(machine, machine)}"

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,16 +23,18 @@ from draftsman.domain.plan import Plan, ProfileOverrides, Tier, Tree
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, Sink
 from draftsman.domain.run import Conclusion, RunState
 from orchestrator import images
+from orchestrator.build_records import BuildRecords, NoRecords
 from orchestrator.caches import cache_mounts, ensure_volumes
 from orchestrator.engine import Engine
 from orchestrator.findings import find
 from orchestrator.git import GitError
-from orchestrator.images import BuildSettings
+from orchestrator.hinted_tree import read_tree
+from orchestrator.image_build import BuildSettings
 from orchestrator.planner import Planner
-from orchestrator.planning.hints import wanted
 from orchestrator.runners.interface import JobSpec, Limits, Network, Runner
 from orchestrator.sandbox import JobEnd, run_job
 from orchestrator.source import Mirror, Mirrors, Remote
+from orchestrator.tree_objects import Commit
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ class Order:
     """What is to be executed: one commit of one repository.
 
     `identity` is what the mirror is kept under, `cache_owner` whose dependency caches the job sees; `tiers` limits
-    which checks run (`draftsman run --tier`).
+    which checks run (`draftsman run --tier`). A commit that is not `trusted` has no say in how it is checked: the
+    `.draftsman.toml` of the commit `base_sha` counts, none where that is not known. `on_base` says that the commit is
+    the default branch's own: what is not trusted runs in its image. `rebuild` builds the image anew.
     """
 
     id: str
@@ -61,6 +65,10 @@ class Order:
     overrides: ProfileOverrides = field(default_factory=ProfileOverrides)
     tiers: frozenset[Tier] = frozenset((Tier.FAST, Tier.FULL))
     epoch: int = 0
+    trusted: bool = True
+    base_sha: str | None = None
+    on_base: bool = False
+    rebuild: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,7 @@ class Tools:
     network: Network
     image_prefix: str = ""
     cache_scope: Literal["owner", "instance"] = "owner"
+    build_records: BuildRecords = field(default_factory=NoRecords)
 
 
 class Timings:
@@ -127,7 +136,11 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event
         if not plan.profile.fast and not plan.profile.full:
             return _nothing_to_run(plan)
         with timings.of("image"):
-            image = await _unless(cancel, _image(order, tools, mirror, plan, sink))
+            ready = await _unless(cancel, _image(order, tools, mirror, plan, sink))
+        image = ready.image
+        if ready.plan != plan:
+            plan = ready.plan
+            await sink(Planned(plan))
         await sink(ImageReady(image))
         await sink(Entered(RunState.RUNNING))
         gathered = _Gathered(sink)
@@ -137,6 +150,8 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event
         return _outcome(plan, image, end, findings)
     finally:
         await mirror.release(order.id)
+        if not order.trusted:
+            await mirror.release(_base_of(order))
 
 
 async def _source(order: Order, mirror: Mirror) -> Tree:
@@ -150,8 +165,17 @@ async def _source(order: Order, mirror: Mirror) -> Tree:
 
 
 async def _fetch(order: Order, mirror: Mirror) -> Tree:
-    await mirror.fetch(await order.remote(), order.sha, order.id)
-    return await mirror.tree(order.sha, lambda paths: wanted(paths, order.overrides.dockerfile))
+    remote = await order.remote()
+    await mirror.fetch(remote, order.sha, order.id)
+    decides = order.sha if order.trusted else order.base_sha
+    if decides not in (None, order.sha):
+        await mirror.fetch(remote, decides, _base_of(order))
+    return await read_tree(mirror, order.sha, repo_file_from=decides, dockerfile=order.overrides.dockerfile)
+
+
+def _base_of(order: Order) -> str:
+    """Return the name under which the mirror keeps the base's commit for this run."""
+    return f"{order.id}-base"
 
 
 async def _plan(order: Order, tools: Tools, tree: Tree) -> Plan:
@@ -183,27 +207,17 @@ async def _unless(cancel: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T:
         await asyncio.gather(task, told, return_exceptions=True)
 
 
-async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: Sink) -> ImageUsed:
+async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: Sink) -> images.Ready:
     async def building() -> None:
         await sink(Entered(RunState.BUILDING))
 
     async def output(content: bytes) -> None:
         await sink(Output("image", content))
 
-    def archive() -> AsyncIterator[bytes]:
-        return mirror.archive(order.sha)
-
-    own = plan.profile.dockerfile is not None
+    shop = images.Shop(tools.engine, tools.build, tools.build_lock, building, output, tools.build_records)
+    commit = Commit(mirror.folder, order.sha)
     return await images.ensure(
-        tools.engine,
-        repo=order.repo,
-        plan=plan,
-        settings=tools.build,
-        context=archive if own else None,
-        context_digest=await mirror.tree_id(order.sha) if own else "",
-        lock=tools.build_lock,
-        entered_building=building,
-        output=output,
+        shop, images.Wanted(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
     )
 
 

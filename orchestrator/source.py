@@ -10,8 +10,9 @@ import hashlib
 import logging
 import re
 import shutil
+import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,6 @@ _MAX_LISTING_BYTES = 128 * 2**20
 _MAX_HINT_BYTES = 512 * 1024
 _MAX_LOCK_BYTES = 2 * 2**20
 _MAX_HINTS_BYTES = 16 * 2**20
-_MAX_ARCHIVE_BYTES = 4 * 2**30
 # A person named this repository: whoever owns its files, and whether a ref still names the commit, is no matter.
 _LOCAL_UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
 _GONE = ("not our ref", "couldn't find remote ref", "unadvertised object")
@@ -80,15 +80,9 @@ class Mirror:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_stale_locks()
             await git("init", "--bare", "--quiet", cwd=self.folder)
-            await asyncio.to_thread(self._take_files_as_they_are)
             if not await self._has(sha):
                 await self._fetch(remote, sha, run)
             await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
-
-    def _take_files_as_they_are(self) -> None:
-        """Keep a commit's .gitattributes from leaving files out of an archive, or from changing them."""
-        (self.folder / "info").mkdir(exist_ok=True)
-        (self.folder / "info" / "attributes").write_text("* -export-ignore -export-subst\n")
 
     def _remove_stale_locks(self) -> None:
         """Remove what a git that was killed long ago left locked."""
@@ -170,7 +164,8 @@ class Mirror:
                     fields, _, path = entry.partition(b"\t")
                     mode, _, _, size = fields.split()
                     if mode in (b"100644", b"100755"):
-                        sizes[path.decode("utf-8", "surrogateescape")] = int(size)
+                        # git writes BAD for an object that is missing: such a file cannot be read, large or not.
+                        sizes[path.decode("utf-8", "surrogateescape")] = int(size) if size.isdigit() else sys.maxsize
                 if len(sizes) > _MAX_FILES or listed > _MAX_LISTING_BYTES:
                     raise PlanError(f"This commit holds more than {_MAX_FILES:,} files: Draftsman does not check it.")
         return sizes
@@ -190,21 +185,6 @@ class Mirror:
                 contents[path] = answer[at : at + size]
                 at += size + 1
         return contents
-
-    async def tree_id(self, sha: str) -> str:
-        """Return the object id of the commit's tree: the same files give the same id."""
-        return (await git("rev-parse", f"{sha}^{{tree}}", cwd=self.folder)).decode().strip()
-
-    async def archive(self, sha: str) -> AsyncIterator[bytes]:
-        """Yield the commit's files as a tar. Raises PlanError where they are too large to build from."""
-        sent = 0
-        content = git_stream("archive", "--format=tar", sha, cwd=self.folder)
-        async with aclosing(content):
-            async for part in content:
-                sent += len(part)
-                if sent > _MAX_ARCHIVE_BYTES:
-                    raise PlanError(f"The files of this commit take more than {_MAX_ARCHIVE_BYTES // 2**30} GiB.")
-                yield part
 
     async def bundle(self, run: str, target: Path) -> None:
         """Write a git bundle of the run's commit, its history and all tags to `target`."""

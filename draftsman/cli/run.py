@@ -21,7 +21,9 @@ from orchestrator.source import Remote
 _EXIT_CODES = {Conclusion.SUCCESS: 0, Conclusion.NEUTRAL: 0, Conclusion.SKIPPED: 0, Conclusion.ERROR: 3}
 
 
-async def run(settings: Settings, where: str, *, sha: str | None, tier: Tier | None, as_json: bool) -> int:
+async def run(
+    settings: Settings, where: str, *, sha: str | None, tier: Tier | None, rebuild: bool = False, as_json: bool
+) -> int:
     """Run the checks of one commit and print the result. Returns the exit code of the command."""
     meant = await target.resolve(where, sha)
     shown = terminal.console(to_stderr=as_json)
@@ -40,6 +42,7 @@ async def run(settings: Settings, where: str, *, sha: str | None, tier: Tier | N
         cache_owner="-local",  # no owner on GitHub has this name: a stranger's clone must not write theirs
         remote=remote,
         tiers=frozenset((tier,) if tier else (Tier.FAST, Tier.FULL)),
+        rebuild=rebuild,
     )
     shown.print(f"[bold]{meant.repo}[/] at {meant.sha[:12]}")
     cancel = _cancel_on_interrupt()

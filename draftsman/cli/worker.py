@@ -20,6 +20,7 @@ from draftsman.store.locks import held
 from orchestrator.claims import ClaimRules, Claims
 from orchestrator.executor import executor
 from orchestrator.pipeline import Tools
+from orchestrator.stored_records import StoredRecords
 from orchestrator.upkeep import reconcile_regularly
 from orchestrator.worker import listen
 
@@ -79,7 +80,9 @@ class _EngineTools:
         """Return the tools. Raises EngineError while the engine is away."""
         async with self._connecting:
             if self._tools is None:
-                self._tools = await self._stack.enter_async_context(tools.opened(self._settings, self._build_lock))
+                self._tools = await self._stack.enter_async_context(
+                    tools.opened(self._settings, self._build_lock, lambda engine: StoredRecords(self._pool, engine))
+                )
         return self._tools
 
     def engine_id(self) -> str:

@@ -92,8 +92,9 @@ class Step:
 class Plan:
     """Everything that an attempt executes, fixed before it starts.
 
-    `dockerfile` is the text that is built: generated, or the file at `profile.dockerfile`. `fallback` is the
-    generated Dockerfile for where the file was inferred and its image turns out not to be fit.
+    `dockerfile` is the text that is built: generated, edited by a person, or the file at `profile.dockerfile`, which
+    was inferred where `inferred_dockerfile` says so. `fallback` is the generated Dockerfile for where this one may not
+    be built, or was inferred and its image turns out not to be fit; None where `dockerfile` is that one.
     `caches` names the dependency managers whose cache volumes are mounted.
     """
 
@@ -104,6 +105,7 @@ class Plan:
     evidence: tuple[Evidence, ...]
     warnings: tuple[str, ...] = field(default=())
     fallback: str | None = None
+    inferred_dockerfile: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:

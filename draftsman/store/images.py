@@ -1,6 +1,9 @@
-"""A record of the images that were built. Whether one is still there, only the engine knows."""
+"""A record of the images that were built, or could not be. Whether one is still there, only the engine knows."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from draftsman.domain.outcome import ImageUsed
 from draftsman.store.database import Database, clean
@@ -23,3 +26,65 @@ async def keep(db: Database, image: ImageUsed, *, engine: str, repo: str, docker
         image.build_seconds,
         image.cached,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBuild:
+    """A build that failed, and when."""
+
+    sentence: str
+    detail: str
+    failed_at: datetime
+
+
+async def failure_of(db: Database, key: str, *, engine: str) -> FailedBuild | None:
+    """Return the failure of this key on this engine, None where it did not fail."""
+    row = await db.fetchrow(
+        "SELECT sentence, detail, failed_at FROM image_failures WHERE engine = $1 AND key = $2", engine, key
+    )
+    return None if row is None else FailedBuild(row["sentence"], row["detail"], row["failed_at"])
+
+
+async def keep_failure(db: Database, key: str, *, engine: str, repo: str, sentence: str, detail: str) -> None:
+    """Remember that the key failed, now."""
+    await db.execute(
+        """
+        INSERT INTO image_failures (engine, key, repo, sentence, detail) VALUES ($1, $2, lower($3), $4, $5)
+        ON CONFLICT (engine, key) DO UPDATE
+            SET sentence = excluded.sentence, detail = excluded.detail, failed_at = now()
+        """,
+        engine,
+        key,
+        clean(repo),
+        clean(sentence),
+        clean(detail),
+    )
+
+
+async def forget_failure(db: Database, key: str, *, engine: str) -> None:
+    """Forget the failure of a key that built."""
+    await db.execute("DELETE FROM image_failures WHERE engine = $1 AND key = $2", engine, key)
+
+
+async def ask_rebuild(db: Database, repo: str) -> datetime:
+    """Have the next run of the repository build its image anew. Returns the time from which images count as new."""
+    asked: datetime = await db.fetchval(
+        """
+        INSERT INTO image_rebuilds (repo) VALUES (lower($1))
+        ON CONFLICT (repo) DO UPDATE SET asked_at = clock_timestamp() RETURNING asked_at
+        """,
+        clean(repo),
+    )
+    return asked
+
+
+async def rebuild_asked_at(db: Database, repo: str) -> datetime | None:
+    """Return when somebody last asked for the repository's images to be built anew, None where nobody did."""
+    asked: datetime | None = await db.fetchval("SELECT asked_at FROM image_rebuilds WHERE repo = lower($1)", repo)
+    return asked
+
+
+async def last_used(db: Database, *, engine: str) -> dict[str, datetime]:
+    """Return when each tag of this engine was last used by a run."""
+    rows = await db.fetch("SELECT tag, used_at FROM images WHERE engine = $1", engine)
+    return {row["tag"]: row["used_at"] for row in rows}

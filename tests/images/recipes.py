@@ -20,6 +20,9 @@ BASE_PACKAGES = ("apt", "ca-certificates", "netbase", "passwd", "tzdata")
 
 PYTHON_SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 RUBY_SUITES = {"2.7": "bullseye", "3.1": "bookworm", "3.3": "trixie"}
+GO = "1.24"
+RUST = "1.85"
+"""Those of Debian 13; Debian 12's are too old for today's modules and crates."""
 
 POSTGRES_HOME = "lib/postgresql/16"
 
@@ -81,6 +84,8 @@ def fixed_recipes() -> dict[str, Recipe]:
     recipes = {f"debian:{suite}-slim": Recipe(suite) for suite in SUITES}
     recipes |= {f"python:{version}-slim": python_recipe(version) for version in PYTHON_SUITES}
     recipes |= {f"ruby:{version}-slim": ruby_recipe(version) for version in RUBY_SUITES}
+    recipes[f"golang:{GO}-bookworm"] = go_recipe()
+    recipes[f"rust:{RUST}-slim"] = rust_recipe()
     recipes["redis:7-alpine"] = redis_recipe()
     recipes["postgres:16-alpine"] = postgres_recipe()
     return recipes
@@ -93,6 +98,8 @@ def python_recipe(version: str) -> Recipe:
         packages=("python3", "python3-venv", "python3-pip"),
         commands=(
             "rm -f /usr/lib/python3*/EXTERNALLY-MANAGED",
+            # pip cannot replace what Debian installed, and an official image has nothing but pip.
+            "rm -rf /usr/lib/python3/dist-packages/*.dist-info /usr/lib/python3/dist-packages/*.egg-info",
             "for name in python python3; do ln -sf /usr/bin/python3 /usr/local/bin/$name; done",
             "for name in pip pip3; do ln -sf /usr/bin/pip3 /usr/local/bin/$name; done",
         ),
@@ -105,7 +112,7 @@ def ruby_recipe(version: str) -> Recipe:
     """Debian's Ruby and Bundler with the gem folder of the official image."""
     return Recipe(
         suite=RUBY_SUITES[version],
-        packages=("ruby", "ruby-bundler"),
+        packages=("ruby", "ruby-bundler", "ruby-dev"),
         commands=(
             "for name in ruby gem bundle irb rake; do ln -sf /usr/bin/$name /usr/local/bin/$name; done",
             "mkdir -p /usr/local/bundle && chmod 1777 /usr/local/bundle",
@@ -121,9 +128,52 @@ def ruby_recipe(version: str) -> Recipe:
     )
 
 
+def go_recipe() -> Recipe:
+    """Debian's Go as one folder at the official image's place, with the C compiler that it has."""
+    return Recipe(
+        suite="trixie",
+        packages=(f"golang-{GO}-go", "gcc", "g++", "libc6-dev", "make", "pkg-config"),
+        commands=(
+            f"cp -rL /usr/lib/go-{GO} /usr/local/go",
+            f"rm -rf /usr/lib/go-{GO} /usr/share/go-{GO}",
+            "mkdir -p /go/src /go/bin && chmod -R 1777 /go",
+        ),
+        environment=(
+            ("GOPATH", "/go"),
+            ("GOTOOLCHAIN", "local"),
+            ("PATH", "/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ),
+    )
+
+
+def rust_recipe() -> Recipe:
+    """Debian's Rust at the official image's places. Its `rustup` knows what the planned images ask of one.
+
+    All components are there already, and a toolchain that is linked or set is the only one that there is.
+    """
+    programs = ("cargo", "cargo-clippy", "cargo-fmt", "clippy-driver", "rustc", "rustdoc", "rustfmt")
+    asked = '"component add"|"toolchain link"|"override set") exit 0;;'
+    rustup = f'case "$1 $2" in {asked} esac; echo "this stand-in has one Rust" >&2; exit 1'
+    return Recipe(
+        suite="trixie",
+        packages=("rustc", "cargo", "rust-clippy", "rustfmt", "gcc", "libc6-dev"),
+        commands=(
+            f"mkdir -p /usr/local/cargo/bin /usr/local/rustup/toolchains/{RUST}.0",
+            f"for name in {' '.join(programs)}; do ln -sf /usr/bin/$name /usr/local/cargo/bin/$name; done",
+            f"printf '#!/bin/sh\\n%s\\n' '{rustup}' > /usr/local/cargo/bin/rustup",
+            "chmod 0755 /usr/local/cargo/bin/rustup",
+        ),
+        environment=(
+            ("RUSTUP_HOME", "/usr/local/rustup"),
+            ("CARGO_HOME", "/usr/local/cargo"),
+            ("PATH", "/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ),
+    )
+
+
 def node_recipe(version: str) -> Recipe:
-    """Node.js with its own npm and corepack out of a wheel, on Debian 12 as the official image; no yarn."""
-    return Recipe(suite="bookworm", node=version, command=("node",))
+    """Node.js with its own npm and corepack, on Debian 12 and with libatomic as the official image; no yarn."""
+    return Recipe(suite="bookworm", packages=("libatomic1",), node=version, command=("node",))
 
 
 def redis_recipe() -> Recipe:

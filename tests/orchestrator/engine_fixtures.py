@@ -11,7 +11,8 @@ import pytest
 from draftsman.domain.plan import Plan
 from orchestrator.caches import CacheMount
 from orchestrator.engine import Engine, connect
-from orchestrator.images import BuildSettings, ensure
+from orchestrator.image_build import BuildSettings
+from orchestrator.images import Shop, Wanted, ensure
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec
 from tests.orchestrator.sandbox_parts import Commit, make_commit, make_plan, no_lock, nothing
@@ -60,17 +61,8 @@ async def image_of(engine: Engine) -> Callable[[str], Awaitable[str]]:
     """Build the runner image on a Dockerfile; returns its tag."""
 
     async def build(dockerfile: str) -> str:
-        used = await ensure(
-            engine,
-            repo="draftsman-tests/sandbox",
-            plan=make_plan(dockerfile),
-            settings=BuildSettings(),
-            context=None,
-            context_digest="",
-            lock=no_lock,
-            entered_building=nothing,
-            output=nothing,
-        )
+        shop = Shop(engine, BuildSettings(), no_lock, nothing, nothing)
+        used = (await ensure(shop, Wanted("draftsman-tests/sandbox", make_plan(dockerfile)))).image
         return used.tag
 
     return build

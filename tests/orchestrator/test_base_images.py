@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from draftsman.domain.errors import BuildError, HostError
-from orchestrator.base_images import base_images, pull_failure
+from orchestrator.base_images import base_images, coarser_names, pull_failure
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,19 @@ def test_a_registry_that_is_away_is_not() -> None:
     error = pull_failure("python:3", "Get https://registry/v2/: dial tcp: lookup registry: no such host")
     assert isinstance(error, HostError)
     assert str(error).startswith("The base image python:3 could not be pulled: Get https")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("python:3.12.99-slim", ("python:3.12-slim",)),
+        ("mirror.example:5000/hub/python:3.12.99-slim", ("mirror.example:5000/hub/python:3.12-slim",)),
+        ("node:20.11.99-slim", ("node:20.11-slim", "node:20-slim")),
+        ("ruby:3.3.99", ("ruby:3.3", "ruby:3")),
+        ("python:3.12-slim", ()),
+        ("debian:bookworm-slim", ()),
+        ("localhost:5000/x", ()),
+    ],
+)
+def test_what_is_tried_where_a_release_has_no_image(name: str, expected: tuple[str, ...]) -> None:
+    assert coarser_names(name) == expected

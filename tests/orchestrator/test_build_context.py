@@ -1,54 +1,85 @@
-"""The context of a build holds the Dockerfile that was checked."""
+"""The context of a build holds the files of the commit as they are, and the Dockerfile that was checked."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from draftsman.domain.errors import HostError
-from orchestrator.build_context import with_file
-from orchestrator.images import pack
+from draftsman.domain.errors import PlanError
+from orchestrator.build_context import MAX_BYTES, context_tar
+from orchestrator.tree_objects import Commit, Entry, digest
 from tests.orchestrator.sandbox_parts import make_commit
 
-
-async def chunks(content: bytes, size: int) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), size):
-        yield content[at : at + size]
+LONG = "/".join(["folder" * 10] * 5) + "/file"
 
 
-async def replaced(archive: bytes, path: str, content: bytes, size: int = 1000) -> dict[str, bytes]:
-    whole = b"".join([part async for part in with_file(chunks(archive, size), path, content)])
-    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
-        return {member.name: file.read() for member in tar if (file := tar.extractfile(member))}
+@pytest.fixture
+def commit(tmp_path: Path) -> Commit:
+    """A commit with all that a tree may hold."""
+    files = {"a/Dockerfile": "theirs", "empty": "", "last-empty": "", LONG: "long", "run.sh": "#!/bin/sh\n"}
+    repository = make_commit(tmp_path, files).folder
+    (repository / "zeros").write_bytes(bytes(2_000_000))
+    (repository / b"caf\xe9".decode("utf-8", "surrogateescape")).write_text("no utf-8")
+    (repository / "link").symlink_to("../outside")
+    (repository / "run.sh").chmod(0o755)
+    (repository / ".gitattributes").write_text("zeros export-ignore\n* text eol=crlf\n")
+    hidden = "160000,1111111111111111111111111111111111111111,module"
+    for command in (["add", "--all"], ["update-index", "--add", "--cacheinfo", hidden]):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    subprocess.run(["git", *identity, "commit", "-qm", "Second"], cwd=repository, check=True)
+    return Commit(repository, "HEAD")
 
 
-@pytest.mark.parametrize("size", [1, 511, 512, 513, 100_000])
-async def test_the_file_replaces_the_archives(size: int) -> None:
-    zeros = bytes(5000)  # the end of an archive is zeros too
-    archive = pack({"a/Dockerfile": b"theirs", "empty": b"", "zeros": zeros})
-    found = await replaced(archive, "a/Dockerfile", b"ours", size)
-    assert found == {"a/Dockerfile": b"ours", "empty": b"", "zeros": zeros}
+async def _members(commit: Commit, files: Mapping[str, Entry], ours: Mapping[str, bytes]) -> dict[str, tarfile.TarInfo]:
+    whole = b"".join([part async for part in context_tar(commit, files, ours)])
+    with tarfile.open(fileobj=io.BytesIO(whole), errors="surrogateescape") as tar:
+        found = {}
+        for member in tar:
+            file = tar.extractfile(member) if member.isreg() else None
+            member.pax_headers["content"] = "" if file is None else file.read().decode("latin-1")
+            found[member.name] = member
+        return found
 
 
-async def test_gits_archive_with_long_names_and_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
-    long = "/".join(["folder" * 10] * 5) + "/file"
-    commit = make_commit(
-        tmp_path, {long: "text", ".gitattributes": "Dockerfile export-subst\n", "Dockerfile": "# $Format:%an$\n"}
-    )
-    archive = subprocess.run(["git", "archive", commit.sha], cwd=commit.folder, check=True, capture_output=True).stdout
-    assert b"# A\n" in archive, "git puts the author's name into the Dockerfile"
-    found = await replaced(archive, "Dockerfile", b"# $Format:%an$\n")
-    assert (found["Dockerfile"], found[long]) == (b"# $Format:%an$\n", b"text")
-    name = b"caf\xe9".decode("utf-8", "surrogateescape")
-    assert (await replaced(archive, name, b"x"))[name] == b"x"
+async def test_the_files_are_those_of_the_commit(commit: Commit) -> None:
+    found = await _members(commit, await commit.entries(), {"a/Dockerfile": b"ours", "ca.crt": b"x"})
+    content = {name: member.pax_headers["content"] for name, member in found.items()}
+    assert content["a/Dockerfile"] == "ours"
+    assert content["ca.crt"] == "x"
+    assert content[LONG] == "long"
+    assert content["zeros"] == "\0" * 2_000_000
+    assert content["empty"] == content["last-empty"] == ""
+    assert content[b"caf\xe9".decode("utf-8", "surrogateescape")] == "no utf-8"
+    assert content["run.sh"] == "#!/bin/sh\n"
+    assert found["run.sh"].mode == 0o755
+    assert found["zeros"].mode == 0o644
+    assert (found["link"].issym(), found["link"].linkname) == (True, "../outside")
+    assert found["module"].isdir()
 
 
-@pytest.mark.parametrize("content", [b"x" * 512, pack({"a": b"b" * 600})[:1024]])
-async def test_what_is_no_tar_or_half_of_one_is_said(content: bytes) -> None:
-    with pytest.raises(HostError, match="archive of the commit"):
-        await replaced(content, "Dockerfile", b"")
+async def test_only_the_files_that_are_asked_for(commit: Commit) -> None:
+    entries = await commit.entries()
+    found = await _members(commit, {"zeros": entries["zeros"]}, {"Dockerfile": b"FROM a\n"})
+    assert list(found) == ["zeros", "Dockerfile"]
+
+
+async def test_the_digest_tells_files_apart_by_content_mode_and_path(commit: Commit) -> None:
+    entries = await commit.entries()
+    one, other = entries["empty"], entries["run.sh"]
+    digests = [
+        digest(files)
+        for files in ({"a": one}, {"b": one}, {"a": other}, {"a": Entry("100644", other.id, other.size)}, {})
+    ]
+    assert len(set(digests)) == 5
+    assert digests[-1] == ""
+
+
+async def test_files_that_are_far_too_large_are_not_sent(commit: Commit) -> None:
+    with pytest.raises(PlanError, match="more than 4 GiB"):
+        await _members(commit, {"huge": Entry("100644", "0" * 40, MAX_BYTES + 1)}, {})

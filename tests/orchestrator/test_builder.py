@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from draftsman.domain.errors import BuildError, HostError
-from orchestrator.builder import LOG_BYTES, _capped, build, failed_build
+from orchestrator.build_context import pack
+from orchestrator.builder import LOG_BYTES, Recipe, _capped, build, failed_build
 from orchestrator.engine import Engine
-from orchestrator.images import pack
+
+RECIPE = Recipe("tag", "FROM a\n")
 
 
 class Image:
@@ -26,19 +30,21 @@ class Image:
         self.use_buildkit = use_buildkit
         self.tag = f"draftsman-tests/builder:{uuid.uuid4().hex}"
         self.log = b""
+        self.changes: dict[str, Any] = {}
 
     async def build(self, dockerfile: str, *, timeout_seconds: float = 120, **files: bytes) -> None:
         async def output(text: bytes) -> None:
             self.log += text
 
-        await build(
-            self.engine,
-            context=pack({"Dockerfile": dockerfile.encode(), **files}),
-            tag=self.tag,
+        recipe = Recipe(
+            self.tag,
+            dockerfile,
             labels={"draftsman.managed": "1", "draftsman.test": "1"},
             build_args={"WORD": "from outside"},
-            timeout_seconds=timeout_seconds,
-            output=output,
+        )
+        context = pack({"Dockerfile": dockerfile.encode(), **files})
+        await build(
+            self.engine, replace(recipe, **self.changes), context, timeout_seconds=timeout_seconds, output=output
         )
 
 
@@ -76,8 +82,10 @@ async def test_a_cached_step_is_marked(image: Image) -> None:
 
 @pytest.mark.engine
 async def test_a_failing_instruction_is_the_authors_error(image: Image) -> None:
-    with pytest.raises(BuildError, match=r"did not build: `RUN echo why; exit 3` exited 3\.") as caught:
-        await image.build("FROM busybox\nRUN echo why; exit 3\n")
+    with pytest.raises(
+        BuildError, match=r"did not build: line 3 of the Dockerfile, `RUN echo why; exit 3`, exited 3\."
+    ) as caught:
+        await image.build("FROM busybox\n# a comment\nRUN echo why; exit 3\n")
     assert "RUN echo why; exit 3\nwhy" in caught.value.detail
 
 
@@ -93,6 +101,35 @@ async def test_a_failing_instruction_is_the_authors_error(image: Image) -> None:
 async def test_a_wrong_dockerfile_is_the_authors_error(image: Image, dockerfile: str, sentence: str) -> None:
     with pytest.raises(BuildError, match=sentence):
         await image.build(dockerfile)
+
+
+@pytest.mark.engine
+async def test_the_line_is_told_of_what_the_builder_spells_anew(image: Image) -> None:
+    with pytest.raises(BuildError, match=r"line 4 of the Dockerfile, `COPY +absent-"):
+        await image.build("FROM busybox\nENV V=1\nRUN true\nCOPY \\\n  absent-$V   /there\n")
+
+
+@pytest.mark.engine
+async def test_a_stage_is_built_and_nothing_of_earlier_builds_is_used_where_asked(image: Image, engine: Engine) -> None:
+    dockerfile = "FROM busybox AS one\nENV STAGE=one\nRUN echo a step\nFROM busybox\nENV STAGE=two\n"
+    image.changes = {"target": "one"}
+    await image.build(dockerfile)
+    assert "STAGE=one" in (await engine.call("GET", f"images/{image.tag}/json"))["Config"]["Env"]
+    image.log, image.changes = b"", {"target": "one", "fresh": True}
+    await image.build(dockerfile)
+    assert not re.search("CACHED|Using cache", image.log.decode().partition("echo")[2])
+
+
+@pytest.mark.engine
+async def test_a_build_that_takes_too_much_memory_fails_alone(image: Image) -> None:
+    image.changes = {"memory_bytes": 96 * 2**20}
+    takes = "x = bytearray(300 * 2**20); print(7 * 6)"
+    dockerfile = f"FROM python:3.13-slim\nRUN echo {uuid.uuid4()}; python3 -c '{takes}'\n"
+    with pytest.raises(BuildError, match=r"RUN .* exited (1|137)"):
+        await image.build(dockerfile)
+    image.changes = {"memory_bytes": 1024 * 2**20}
+    await image.build(dockerfile)
+    assert "42" in image.log.decode()
 
 
 @pytest.mark.engine
@@ -147,12 +184,13 @@ async def _assert_gone(engine: Engine, command: str) -> None:
 
 
 def test_a_full_disk_is_not_the_authors_error() -> None:
-    error = failed_build("RUN make", "write /x: no space left on device", "")
+    error = failed_build("RUN make", "write /x: no space left on device", "", RECIPE)
     assert isinstance(error, HostError)
 
 
 def test_an_instruction_that_ran_to_an_exit_code_is() -> None:
-    error = failed_build("RUN curl x", "process ... did not complete successfully: exit code: 7", "connection refused")
+    message = "process ... did not complete successfully: exit code: 7"
+    error = failed_build("RUN curl x", message, "connection refused", RECIPE)
     assert isinstance(error, BuildError)
 
 

@@ -18,6 +18,7 @@ from orchestrator.engine import Engine
         ("bun", "draftsman_bun_cache", "/.bun/install/cache"),
         ("npm", "draftsman_npm_cache", "/.npm"),
         ("yarn", "draftsman_npm_cache", "/.npm"),
+        ("yarn-berry", "draftsman_npm_cache", "/.npm"),
         ("bundler", "draftsman_bundler_cache", "/usr/local/bundle/cache"),
         ("uv", "draftsman_uv_cache", "/.cache/uv"),
         ("pip", "draftsman_pip_cache", "/.cache/pip"),
@@ -31,6 +32,14 @@ def test_volumes_and_paths_are_the_plans(manager: str, volume: str, path: str) -
 def test_each_volume_once_and_unknown_managers_without() -> None:
     mounts = cache_mounts(["npm", "yarn", "uv", "npm", "make"])
     assert [mount.manager for mount in mounts] == ["npm", "uv"]
+
+
+def test_each_yarn_is_sent_to_its_own_folder_of_the_volume() -> None:
+    (classic,), (berry,), (npm,) = cache_mounts(["yarn"]), cache_mounts(["yarn-berry"]), cache_mounts(["npm"])
+    assert classic.env["YARN_CACHE_FOLDER"] == "/.npm/yarn"
+    assert "YARN_CACHE_FOLDER" not in berry.env
+    assert berry.env["YARN_GLOBAL_FOLDER"] == "/.npm/yarn-berry"
+    assert not any(name.startswith("YARN") for name in npm.env)
 
 
 def test_every_variable_points_into_the_mount() -> None:

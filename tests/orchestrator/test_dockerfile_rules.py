@@ -8,7 +8,7 @@ import time
 import pytest
 
 from draftsman.domain.errors import BuildError
-from orchestrator.dockerfile_rules import check_dockerfile, check_triggers
+from orchestrator.dockerfile_rules import check_build_args, check_dockerfile, check_triggers
 
 KNOWN = {"TARGETARCH": "amd64", "TARGETPLATFORM": "linux/amd64", "HTTP_PROXY": "http://127.0.0.1:3128"}
 
@@ -155,8 +155,20 @@ def test_the_time_is_bounded(unit: str) -> None:
 
 
 def test_what_base_images_do_later_is_looked_at_too() -> None:
-    check_triggers("python:onbuild", ["COPY . /usr/src/app", "RUN pip install -r requirements.txt"])
+    check_triggers("python:onbuild", ["RUN pip install tox", "WORKDIR /app", "COPY --from=busybox /bin /bin"])
+    for trigger in ("COPY . /usr/src/app", "RUN --mount=target=/x make", "ADD a /b"):
+        with pytest.raises(BuildError, match=r"its ONBUILD `.*takes files of the repository"):
+            check_triggers("python:onbuild", [trigger])
+    with pytest.raises(BuildError, match="a cache that every repository would share"):
+        check_triggers("go:onbuild", ["RUN --mount=type=cache,target=/x make"])
     with pytest.raises(
         BuildError, match=r"base image evil:1 cannot be used: its ONBUILD `ADD http://127\.0\.0\.1/ /x`"
     ):
         check_triggers("evil:1", ["RUN x", "ADD http://127.0.0.1/ /x"])
+
+
+def test_build_arguments_are_those_of_dockerfiles() -> None:
+    check_build_args({"VERSION": "1", "http_proxy": "x", "_x9": ""})
+    for name in ("BUILDKIT_SYNTAX", "buildkit_context_keep_git_dir", "A B", "", "A\nB", "1A"):
+        with pytest.raises(BuildError, match="build argument"):
+            check_build_args({name: "evil/frontend"})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import tarfile
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -99,29 +97,6 @@ async def test_the_bundle_holds_the_commit_and_the_tags(repository: Path, mirror
     heads = run(tmp_path, "ls-remote", str(bundle))
     assert f"{sha}\trefs/draftsman/run/r1" in heads
     assert "refs/tags/v1" in heads
-
-
-async def test_the_archive_is_a_tar_of_the_commit(repository: Path, mirror: Mirror) -> None:
-    sha = run(repository, "rev-parse", "HEAD")
-    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
-    content = b"".join([part async for part in mirror.archive(sha)])
-    with tarfile.open(fileobj=BytesIO(content)) as archive:
-        assert "pyproject.toml" in archive.getnames()
-
-
-async def test_the_archive_leaves_out_nothing_and_changes_nothing(repository: Path, mirror: Mirror) -> None:
-    (repository / ".gitattributes").write_text("pyproject.toml export-ignore\nstamp.txt export-subst\n")
-    (repository / "stamp.txt").write_text("$Format:%H$")
-    run(repository, "add", "-A")
-    run(repository, "commit", "-qm", "attributes")
-    sha = run(repository, "rev-parse", "HEAD")
-    await mirror.fetch(Remote("acme/widgets", str(repository)), sha, "r1")
-    content = b"".join([part async for part in mirror.archive(sha)])
-    with tarfile.open(fileobj=BytesIO(content)) as archive:
-        assert "pyproject.toml" in archive.getnames()
-        stamp = archive.extractfile("stamp.txt")
-        assert stamp is not None
-        assert stamp.read() == b"$Format:%H$"
 
 
 async def test_two_runs_of_one_repository_fetch_one_after_the_other(repository: Path, mirror: Mirror) -> None:

@@ -1,0 +1,54 @@
+"""Whether an image carries the programs that a plan's commands begin with: it is asked, once, after its build."""
+
+from __future__ import annotations
+
+import re
+
+from draftsman.domain.plan import Plan
+from orchestrator.engine import Engine
+from orchestrator.planning.command_words import called_programs
+
+_PYTHON = ("python", "python3", "pip", "pip3", "uv", "uvx")
+_NODE = ("node", "npm", "npx", "corepack", "bun", "bunx")
+_TOOLCHAINS = frozenset((*_PYTHON, *_NODE, "ruby", "gem", "bundle", "go", "cargo", "rustc", "make"))
+"""The programs that come with an image. Others a setup command may install."""
+
+_ASK = 'for name in "$@"; do command -v "$name" >/dev/null 2>&1 || echo "$name"; done'
+_SECONDS = 60
+
+
+def needed_programs(plan: Plan) -> tuple[str, ...]:
+    """Return the programs that the image must have: of a Dockerfile that somebody set, those of its first command.
+
+    What follows the first command may be there by its doing, so of a set Dockerfile nothing else is asked for.
+    """
+    if plan.profile.dockerfile is None:
+        return ()
+    commands = [step.command for step in plan.steps]
+    if not plan.inferred_dockerfile:
+        commands = [re.split(r"&&|[;|\n]", command)[0] for command in commands[:1]]
+    return tuple(sorted(called_programs(commands) & _TOOLCHAINS))
+
+
+async def missing_programs(engine: Engine, tag: str, programs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the programs that the image does not have, as its own user and shell find them."""
+    if not programs:
+        return ()
+    body = {
+        "Image": tag,
+        "Entrypoint": ["/bin/sh", "-c", _ASK, "sh"],
+        "Cmd": list(programs),
+        "Tty": True,  # output as it is, without frames
+        "NetworkDisabled": True,
+        "HostConfig": {"NetworkMode": "none", "ReadonlyRootfs": True, "CapDrop": ["ALL"], "PidsLimit": 64},
+    }
+    made = await engine.call("POST", "containers/create", body=body)
+    path = f"containers/{made['Id']}"
+    try:
+        await engine.call("POST", f"{path}/start")
+        await engine.call("POST", f"{path}/wait", seconds=_SECONDS)
+        async with engine.stream("GET", f"{path}/logs", params={"stdout": "1"}) as answer:
+            said = (await answer.read()).decode("utf-8", "replace")
+    finally:
+        await engine.call("DELETE", path, params={"force": "1", "v": "1"})
+    return tuple(name for name in programs if name in said.split())

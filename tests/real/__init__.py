@@ -1,0 +1,1 @@
+"""Real projects as their authors publish them, run by `draftsman run` with nothing configured."""
