@@ -73,9 +73,7 @@ async def build(
     await output(f"Building {recipe.tag} with {log.name}\n".encode())
     try:
         async with asyncio.timeout(timeout_seconds):
-            await _follow(
-                engine, _parameters(recipe, use_buildkit=engine.facts.buildkit), context, log, _capped(output)
-            )
+            await _follow(engine, params, context, log, _capped(output))
     except TimeoutError as error:
         raise BuildError(
             f"The image took longer than {timeout_seconds:.0f} s to build, the limit set by "

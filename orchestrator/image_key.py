@@ -40,9 +40,9 @@ def image_key(
 ) -> str:
     """Return the key, 64 hex digits: the same for the same image, and for nothing else.
 
-    `context_digest` stands for everything in the build context that the Dockerfile can see; it is empty
-    where nothing of the tree is. `path` is where the Dockerfile lies in the tree, `image_prefix` is the mirror that base images come from, `programs` are those
-    that the image was asked for.
+    `context_digest` stands for everything in the build context that the Dockerfile can see; it is empty where nothing
+    of the tree is. `path` is where the Dockerfile lies in the tree, `image_prefix` is the mirror that base images come
+    from, `programs` are those that the image is asked for.
     """
     parts = {
         "dockerfile": dockerfile,

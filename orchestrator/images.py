@@ -142,7 +142,9 @@ async def _image(shop: Shop, wanted: Wanted) -> Ready:
         if again.serves:
             await shop.say(f"Image {tag} was built by another run meanwhile")
             return _cached(plan, tag, key, again)
-        build = Build(wanted.repo, key, plan, shop.settings, wanted.commit, files, again.stale or again.asked, again.asked)
+        build = Build(
+            wanted.repo, key, plan, shop.settings, wanted.commit, files, again.stale or again.asked, again.asked
+        )
         return await _build(shop, build, tag, again)
 
 

@@ -50,11 +50,12 @@ def project_folders(paths: Iterable[str]) -> list[str]:
         for path in paths
         if "/" in path and path.rpartition("/")[2] in MANIFESTS and path.count("/") <= MAX_DEPTH
     }
-    chosen: list[str] = []
+    chosen: dict[str, None] = {}
     for folder in sorted(filter(_may_be_project, found), key=lambda one: (one.count("/"), one)):
-        if not any(folder.startswith(f"{outer}/") for outer in chosen):
-            chosen.append(folder)
-    return chosen
+        parts = folder.split("/")
+        if not any("/".join(parts[:depth]) in chosen for depth in range(1, len(parts))):
+            chosen[folder] = None
+    return list(chosen)
 
 
 def at_top(tree: Tree, folders: list[str], ecosystem: str) -> Tree:

@@ -51,10 +51,10 @@ August, fixed until the second one after it is out.
 """
 
 RUST = _releases(version_table.RUST)
-RUST_DEFAULT = "1.99"
-"""The newest that has been out for six weeks.
+RUST_DEFAULT = RUST[0].version
+"""The newest: no other one gets fixes, and a newer one builds what older ones did.
 
-Known up to 1.91; the others follow from the cadence: a release every 42 days since 2015, fixed until the next.
+Known up to 1.91; the others follow from the cadence: a release every 42 days since 2015.
 """
 
 DEBIAN_IMAGE = "debian:bookworm-slim"

@@ -6,6 +6,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,27 @@ def commit(tmp_path: Path) -> Commit:
     return Commit(repository, "HEAD")
 
 
-async def _members(commit: Commit, files: Mapping[str, Entry], ours: Mapping[str, bytes]) -> dict[str, tarfile.TarInfo]:
+@dataclass(frozen=True)
+class Member:
+    """One member of the tar, and what it holds."""
+
+    info: tarfile.TarInfo
+    content: str
+
+
+async def _members(commit: Commit, files: Mapping[str, Entry], ours: Mapping[str, bytes]) -> dict[str, Member]:
     whole = b"".join([part async for part in context_tar(commit, files, ours)])
     with tarfile.open(fileobj=io.BytesIO(whole), errors="surrogateescape") as tar:
         found = {}
         for member in tar:
             file = tar.extractfile(member) if member.isreg() else None
-            member.pax_headers["content"] = "" if file is None else file.read().decode("latin-1")
-            found[member.name] = member
+            found[member.name] = Member(member, "" if file is None else file.read().decode("latin-1"))
         return found
 
 
 async def test_the_files_are_those_of_the_commit(commit: Commit) -> None:
     found = await _members(commit, await commit.entries(), {"a/Dockerfile": b"ours", "ca.crt": b"x"})
-    content = {name: member.pax_headers["content"] for name, member in found.items()}
+    content = {name: member.content for name, member in found.items()}
     assert content["a/Dockerfile"] == "ours"
     assert content["ca.crt"] == "x"
     assert content[LONG] == "long"
@@ -57,10 +65,10 @@ async def test_the_files_are_those_of_the_commit(commit: Commit) -> None:
     assert content["empty"] == content["last-empty"] == ""
     assert content[b"caf\xe9".decode("utf-8", "surrogateescape")] == "no utf-8"
     assert content["run.sh"] == "#!/bin/sh\n"
-    assert found["run.sh"].mode == 0o755
-    assert found["zeros"].mode == 0o644
-    assert (found["link"].issym(), found["link"].linkname) == (True, "../outside")
-    assert found["module"].isdir()
+    assert found["run.sh"].info.mode == 0o755
+    assert found["zeros"].info.mode == 0o644
+    assert (found["link"].info.issym(), found["link"].info.linkname) == (True, "../outside")
+    assert found["module"].info.isdir()
 
 
 async def test_only_the_files_that_are_asked_for(commit: Commit) -> None:

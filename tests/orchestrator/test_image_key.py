@@ -49,6 +49,9 @@ def test_the_order_of_build_args_does_not_count() -> None:
         ("target", ""),
         ("platform", "linux/arm64"),
         ("context_digest", "0"),
+        ("path", "Dockerfile"),
+        ("image_prefix", "mirror.example/"),
+        ("programs", ("node",)),
     ],
 )
 def test_every_part_counts(part: str, value: object) -> None:

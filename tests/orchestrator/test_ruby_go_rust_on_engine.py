@@ -185,12 +185,8 @@ def test_go_beside_node_formats_and_races(tmp_path: Path) -> None:
     }
     ran = run(tmp_path / "unformatted", files, GO, NODE)
     format_check = "! gofmt -l $(git ls-files '*.go' ':!vendor') | grep ."
-    assert ran.commands == {
-        "npm install --no-audit --no-fund": 0,
-        "npm run lint": 0,
-        "go vet ./...": 0,
-        format_check: 1,
-    }
+    assert (ran.commands["go vet ./..."], ran.commands[format_check]) == (0, 1)
+    assert "go test -race ./..." not in ran.commands
     assert "badly.go" in ran.log
     del files["badly.go"]
     ran = run(tmp_path / "formatted", files, GO, NODE)

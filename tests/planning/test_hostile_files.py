@@ -251,3 +251,78 @@ def test_a_manifest_that_is_too_large_is_named(path: str) -> None:
     tree = Tree(frozenset({path, "tests/test_a.py"}), {}, unread=frozenset({path}))
     with pytest.raises(PlanError, match=f"^{path}:1: this file is too large"):
         make_plan(tree, repo="octo/case", overrides=ProfileOverrides(), templates=TEMPLATES)
+
+
+RUBY = {"Gemfile": 'gem "rspec"\n', "spec/a_spec.rb": ""}
+GO = {"go.mod": "module a\n", "a_test.go": ""}
+RUST = {"Cargo.toml": '[package]\nname = "a"\n'}
+SLOW_RUBY_GO_RUST: dict[str, dict[str, str]] = {
+    "blocks of a Gemfile": {**RUBY, "Gemfile": fill(" do |" * 90 + "\n")},
+    "blanks of a Gemfile": {**RUBY, "Gemfile": fill("group :" + " " * 90 + ", optional " + " " * 300 + "\n")},
+    "blanks of a gemspec": {**RUBY, "a.gemspec": fill("s.required_ruby_version =" + " " * 400 + "\n")},
+    "Gemfiles that Gemfiles load": {
+        **RUBY,
+        "Gemfile": "".join(f"eval_gemfile 'Gemfile.{number}'\n" for number in range(30)),
+        **{f"Gemfile.{number}": fill("gem 'a'\n") for number in range(30)},
+    },
+    "lock of brackets": {**RUBY, "Gemfile.lock": "GEM\n" + fill("    " + "a" * 90 + " (" + "(" * 300 + "\n")},
+    "blanks of a Rakefile": {**RUBY, "test/a_test.rb": "", "Rakefile": fill(" ")},
+    "modules in many folders": {**GO, **{f"m{n}/{f}": "" for n in range(20_000) for f in ("go.mod", "a/b_test.go")}},
+    "members of a workspace": {**GO, "go.work": "use (\n" + "".join(f"./a{n}\n" for n in range(20_000))},
+    "names in a Cargo.lock": {**RUST, "Cargo.lock": fill('name = "a')},
+    "flags of many tests": {
+        **RUST,
+        ".github/workflows/a.yml": workflow([f"cargo test {'--features a ' * 15}{n}" for n in range(150)]),
+    },
+}
+
+
+@pytest.mark.parametrize("name", SLOW_RUBY_GO_RUST)
+def test_files_of_ruby_go_and_rust_made_to_be_slow_are_planned_or_refused_soon(name: str) -> None:
+    tree = tree_of(SLOW_RUBY_GO_RUST[name])
+    began = time.process_time()
+    with suppress(PlanError):
+        plan_tree(tree)
+    assert time.process_time() - began < SECONDS
+
+
+def names(count: int) -> str:
+    return ", ".join(f'"lint{number}"' for number in range(count))
+
+
+SLOW_PYTHON: dict[str, dict[str, str]] = {
+    "setup.py of brackets": {**PYTHON, "setup.py": f"x = {'(' * 90_000}"},
+    "setup.py of sums": {**PYTHON, "setup.py": f"x = {'1+' * 40_000}1"},
+    "setup.py of attributes": {**PYTHON, "setup.py": f"x = a{'.b' * 40_000}"},
+    "setup.py of lists that double": {
+        **PYTHON,
+        "setup.py": "b0 = ['x']\n" + "".join(f"b{n + 1} = b{n} + b{n}\n" for n in range(900)),
+    },
+    "noxfile of runs": {**PYTHON, "noxfile.py": "@nox.session\ndef t(s):\n" + " s.run('x')\n" * 7000},
+    "tox environments": {**PYTHON, "tox.ini": f"[tox]\nenvlist = {'{1,2,3,4,5,6,7,8}' * 2000}\n"},
+    "tox braces": {**PYTHON, "tox.ini": f"[testenv]\ncommands = {fill('{posargs:', 60_000)}\n"},
+    "scripts that include each other": {
+        **PYTHON,
+        "pyproject.toml": "[tool.hatch.envs.a.scripts]\n" + "".join(f"lint{n} = [{names(90)}]\n" for n in range(90)),
+    },
+    "tasks that include each other": {
+        **PYTHON,
+        "pyproject.toml": "[tool.poe.tasks]\n" + "".join(f"lint{n} = [{names(90)}]\n" for n in range(90)),
+    },
+    "requirements that include themselves": {**PYTHON, "requirements.txt": fill("-r requirements.txt\n")},
+    "installs": {
+        **PYTHON,
+        "requirements.txt": fill("a\n"),
+        ".github/workflows/a.yml": workflow([f"pip install {n} {'-r requirements.txt ' * 9}" for n in range(300)]),
+    },
+    "words of a developers' container": {**PYTHON, ".devcontainer.json": fill(f'"image": "{"a/" * 100}')},
+}
+
+
+@pytest.mark.parametrize("name", SLOW_PYTHON)
+def test_python_file_that_is_made_to_be_slow_is_planned_or_refused_in_seconds(name: str) -> None:
+    tree = tree_of(SLOW_PYTHON[name])
+    before = time.process_time()
+    with suppress(PlanError):
+        plan_tree(tree)
+    assert time.process_time() - before < SECONDS

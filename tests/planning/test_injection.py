@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
 import pytest
 from hypothesis import given, settings
@@ -198,3 +199,92 @@ def test_what_people_read_holds_no_control_characters(value: str) -> None:
     for line in lines(made, "tag"):
         assert line.isprintable()
     assert json.dumps(explain(made, "tag"))
+
+
+RUBY_GO_RUST = {
+    "Gemfile": 'gem "rspec"\n',
+    "spec/a_spec.rb": "",
+    "go.mod": "module a\n",
+    "a_test.go": "",
+    "Cargo.toml": '[package]\nname = "a"\n',
+}
+RUBY_GO_RUST_LINE = re.compile(
+    r"FROM ruby:[0-9a-z.-]+-slim|COPY --from=(golang|rust):[0-9a-z.-]+ [a-z/]+ [a-z/]+|ENV [A-Z_]+=[a-z/]+.*|WORKDIR .*"
+    r"|RUN (apt-get update|ln -sf) .*|RUN rustup (component|target) add [a-z0-9 _.-]+"
+    r"|RUN rustup (default|toolchain install) (nightly|beta)[0-9-]*( --profile minimal)?"
+    r"|RUN rustup toolchain link image /usr/local/rustup/toolchains/[a-z0-9.-]+[*]"
+    r"|RUN rustup override set image --path /workspace|RUN gem install bundler --version [0-9.]+ --no-document"
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    hint=HINT,
+    file=st.sampled_from(
+        [
+            (".ruby-version", "{}"),
+            ("Gemfile", "gem 'rspec'\nruby '{}'"),
+            ("Gemfile.lock", "RUBY VERSION\n   ruby {}\n\nBUNDLED WITH\n   {}\n"),
+            ("a.gemspec", "s.required_ruby_version = '{}'"),
+            (".go-version", "{}"),
+            ("go.mod", "go {}"),
+            ("go.mod", "toolchain go{}"),
+            ("go.work", "use {}"),
+            ("rust-toolchain", "{}"),
+            ("rust-toolchain.toml", "[toolchain]\nchannel = '{}'\ncomponents = ['{}']\ntargets = ['{}']"),
+            ("Cargo.toml", "[package]\nrust-version = '{}'\nedition = '{}'"),
+        ]
+    ),
+)
+def test_any_text_in_hints_of_ruby_go_and_rust_is_refused_or_harmless(hint: str, file: tuple[str, str]) -> None:
+    name, text = file
+    made = plan_or_sentence({**RUBY_GO_RUST, name: text.replace("{}", hint)})
+    if isinstance(made, str):
+        assert made.isprintable()
+        return
+    logical = re.sub(r"\\\n", " ", made.dockerfile)
+    for line in logical.splitlines():
+        assert not line or line.startswith("#") or RUBY_GO_RUST_LINE.fullmatch(line), line
+    for command in (made.profile.setup, *made.profile.fast, *made.profile.full):
+        assert re.fullmatch(r"[a-zA-Z0-9 =./&_-]*", command), command
+
+
+PYTHON_LINE = re.compile(
+    r"FROM python:3\.[0-9.]+-slim|ENV [A-Z_]+=[A-Za-z0-9]+.*|WORKDIR /workspace|RUN apt-get update .*"
+    r"|RUN pip install --no-cache-dir uv==[0-9.]+|RUN python -m venv /opt/[a-z]+"
+    r"|RUN python -m pip --python /opt/[a-z]+/bin/python install --no-cache-dir [a-z]+(\[locked\])?==[0-9.]+"
+    r"|RUN ln -s /opt/[a-z]+/bin/[a-z]+ /usr/local/bin/[a-z]+"
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    hint=HINT,
+    file=st.sampled_from(
+        [
+            ("pyproject.toml", "[tool.poetry.group.'{}'.dependencies]\npytest = '*'\n"),
+            ("pyproject.toml", "[tool.poetry.dependencies]\npython = '{}'\n"),
+            ("pyproject.toml", "[tool.pdm.scripts]\nlint = '{}'\n'{}' = 'pytest {}'\n"),
+            ("pyproject.toml", "[tool.hatch.envs.'{}'.scripts]\n'{}' = 'pytest'\ntest = 'pytest {}'\n"),
+            ("pyproject.toml", "[build-system]\nbuild-backend = 'mesonpy'\nrequires = ['{}']\n[project]\nname = '{}'"),
+            ("Pipfile", "[requires]\npython_version = '{}'\n[dev-packages]\n'{}' = '*'\n"),
+            ("tox.ini", "[tox]\nenvlist = {}, py-{}\n[testenv]\ncommands = pytest {}\n"),
+            ("noxfile.py", "@nox.session(name='{}', python=['{}', '3.13'])\ndef tests(s):\n    s.run('pytest')\n"),
+            (".devcontainer.json", '"image": "python:{}"'),
+            (".pre-commit-config.yaml", "repos:\n- repo: x\n  rev: '{}'\n  hooks:\n  - id: black\n    args: ['{}']\n"),
+        ]
+    ),
+)
+def test_any_text_in_hints_of_python_tools_is_refused_or_harmless(hint: str, file: tuple[str, str]) -> None:
+    name, text = file
+    made = plan_or_sentence({"app.py": "", "test_a.py": "import unittest\n", name: text.replace("{}", hint)})
+    if isinstance(made, str):
+        assert made.isprintable()
+        return
+    logical = re.sub(r"\\\n", " ", made.dockerfile)
+    for line in logical.splitlines():
+        assert not line or line.startswith("#") or PYTHON_LINE.fullmatch(line), line
+    for command in (made.profile.setup, *made.profile.fast, *made.profile.full):
+        words = shlex.split(command.replace(" && ", " "))
+        for word in words:
+            assert re.fullmatch(r"[a-zA-Z0-9=./_:,+@-]*", word) or shlex.quote(word) in command, command

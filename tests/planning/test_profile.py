@@ -109,7 +109,7 @@ def test_mirror_and_certificates_reach_the_dockerfile() -> None:
 
 
 def test_several_ecosystems_join_and_the_tests_owner_gives_the_manager() -> None:
-    made = plan({**NODE, "pyproject.toml": "[tool.ruff]\n", "app.py": ""}, ProfileOverrides())
+    made = plan({**NODE, "pyproject.toml": "[tool.ruff]\nselect = ['E']\n", "app.py": ""}, ProfileOverrides())
     assert made.profile.dependency_manager == "npm"
     assert made.profile.fast == ("ruff check .",)
     assert made.profile.full == ("npm test",)

@@ -129,15 +129,15 @@ def test_old_go_has_an_image_without_a_suite() -> None:
     ("file", "text", "version"),
     [
         ("rust-toolchain", "1.90.0\n", "1.90.0"),
-        ("rust-toolchain", "stable\n", "1.99"),
+        ("rust-toolchain", "stable\n", "1.100"),
         ("rust-toolchain", '[toolchain]\nchannel = "1.88"\n', "1.88"),
         ("rust-toolchain.toml", '[toolchain]\nchannel = "1.85-x86_64-unknown-linux-gnu"\n', "1.85"),
-        ("rust-toolchain.toml", '[toolchain]\ncomponents = ["clippy"]\n', "1.99"),
-        ("Cargo.toml", '[package]\nname = "a"\nrust-version = "1.70"\nedition = "2024"\n', "1.99"),
+        ("rust-toolchain.toml", '[toolchain]\ncomponents = ["clippy"]\n', "1.100"),
+        ("Cargo.toml", '[package]\nname = "a"\nrust-version = "1.70"\nedition = "2024"\n', "1.100"),
         (
             "Cargo.toml",
             '[package]\nname = "a"\nedition.workspace = true\n[workspace.package]\nedition = "2021"\n',
-            "1.99",
+            "1.100",
         ),
         ("Cargo.toml", '[workspace]\nmembers = []\n[workspace.package]\nrust-version = "1.100.1"\n', "1.100"),
     ],
@@ -291,7 +291,7 @@ def test_rust_linters_of_a_workflow(command: str, fast: tuple[str, ...] | None) 
 
 
 @pytest.mark.parametrize(
-    ("manager", "base"), [("bundler", "ruby:3.4-slim"), ("go", "golang:1.26-bookworm"), ("cargo", "rust:1.99-slim")]
+    ("manager", "base"), [("bundler", "ruby:3.4-slim"), ("go", "golang:1.26-bookworm"), ("cargo", "rust:1.100-slim")]
 )
 def test_a_profile_can_ask_for_a_toolchain_that_no_file_does(manager: str, base: str) -> None:
     made = plan({"README.md": ""}, ProfileOverrides(dependency_manager=manager, full=("true",)))

@@ -18,6 +18,8 @@ PART = re.compile(r"(\d+) (failed|passed|xfailed|xpassed)\b")
 UNITTEST = re.compile(r"Ran (\d+) tests? in \d[\d.]*s")
 UNITTEST_SKIPPED = re.compile(r"(?:OK|FAILED) \(.*?\bskipped=(\d+)")
 NODE = re.compile(r"(?:ℹ|#) (pass|fail) +(\d+)")
+TAP_START = re.compile(r"TAP version \d+")
+TAP_TEST = re.compile(r"# (?!(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) +\d|ok$|Subtest: )\S.*")
 MOCHA = re.compile(r"(\d+) (passing|failing)(?: \([\d.]+\w+\))?")
 JEST = re.compile(r"Tests: +(?:\d+ \w+, )*\d+ total")
 VITEST = re.compile(r"Tests +\d+ \w+(?: \| \d+ \w+)* \(\d+\)")
@@ -45,11 +47,21 @@ class Counted:
 def count_tests(lines: Iterable[str]) -> Counted:
     """Return how many tests ran, over all runs of all runners in the log.
 
-    Knows pytest, unittest, node's own runner (and other writers of TAP), mocha, jest, vitest, bun and uvu.
+    Knows pytest, unittest, node's own runner, tape, mocha, jest, vitest, bun and uvu.
     """
     total = Counted()
+    tape: int | None = None
     for raw in lines:
-        total += _count_line(COLOURS.sub("", raw).strip())
+        line = COLOURS.sub("", raw).strip()
+        if TAP_START.fullmatch(line):
+            tape = 0
+        elif tape is not None and TAP_TEST.fullmatch(line):
+            tape += 1
+        elif tape and (match := NODE.fullmatch(line)):
+            # tape's own numbers are those of assertions; a test of it is a comment line with a name.
+            total += Counted(passed=tape) if match[1] == "pass" else Counted(failed=int(match[2]))
+        else:
+            total += _count_line(line)
     return total
 
 

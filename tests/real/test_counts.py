@@ -61,3 +61,14 @@ def test_uvu_tells_the_total_and_the_passed_ones() -> None:
 
 def test_several_runs_add_up() -> None:
     assert count_tests(["3 passed in 0.1s", "  4 passing (2ms)", "  1 failing"]) == Counted(7, 1)
+
+
+def test_of_tape_the_tests_are_counted_and_not_the_assertions() -> None:
+    log = ["TAP version 13", "# floors", "ok 1 a", "ok 2 b", "# ceils", "ok 3 c", "1..3", "# tests 3", "# pass  3"]
+    assert count_tests([*log, "# ok"]) == Counted(2)
+    assert count_tests([*log, "# fail  1"]) == Counted(2, 1)
+
+
+def test_of_nodes_own_runner_the_summary_is_counted() -> None:
+    log = ["TAP version 13", "# Subtest: adds", "ok 1 - adds", "1..1", "# tests 1", "# suites 0", "# pass 1", "# fail 0"]
+    assert count_tests(log) == Counted(1)

@@ -6,7 +6,7 @@ from orchestrator.planning.node import rules
 from orchestrator.planning.node.managers import NodeManager
 from orchestrator.planning.node.project import NodeProject
 from orchestrator.planning.node.scripts import refusal
-from orchestrator.planning.node.seen_checks import Check, as_run
+from orchestrator.planning.node.seen_checks import CHECKING_FIRST, TYPE_TESTS, TYPES, Check, as_run
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail
 
@@ -30,15 +30,16 @@ TESTING = frozenset({"test", "test:unit", "test:ci", "tests"})
 
 def choose_fast(project: NodeProject, manager: NodeManager, seen: list[Check], trail: Trail) -> tuple[str, ...]:
     """Return the commands that lint and check types and formats, without those that rewrite files."""
-    chosen = _from_workflows(project, [check for check in seen if check.tier == "fast"], trail)
-    if chosen:
+    checks = [check for check in seen if check.tier == "fast"]
+    chosen = _from_workflows(project, checks, trail)
+    if chosen and any(check.kind != TYPES and check.problem is None for check in checks):
         for name in (name for name in FAST_NAMES if name in project.scripts.commands):
             if all(check.script != name for check in seen):
                 _note(project, name, f"script `{name}` is not run: the workflows do not run it", None, trail)
         return chosen
     if not trail.applies(rules.FAST_SCRIPTS):
-        return ()
-    return _from_scripts(project, manager, trail)
+        return chosen
+    return tuple(dict.fromkeys((*_from_scripts(project, manager, trail), *chosen)))
 
 
 def _from_workflows(project: NodeProject, checks: list[Check], trail: Trail) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ def _from_workflows(project: NodeProject, checks: list[Check], trail: Trail) -> 
 
 def _from_scripts(project: NodeProject, manager: NodeManager, trail: Trail) -> tuple[str, ...]:
     chosen: list[str] = []
-    for name in (name for name in FAST_NAMES if name in project.scripts.commands):
+    for name in [*(name for name in FAST_NAMES if name in project.scripts.commands), *_parts_of_tests(project, trail)]:
         problem = refusal(project.scripts, name, trail) or _repeated(project, name, chosen, trail)
         if problem is not None:
             _note(project, name, f"script `{name}` is not run: {problem[1]}", problem[0], trail)
@@ -68,6 +69,15 @@ def _from_scripts(project: NodeProject, manager: NodeManager, trail: Trail) -> t
         chosen.append(name)
         _note(project, name, f"script `{name}`", rules.FAST_SCRIPTS, trail)
     return tuple(manager.running(name) for name in chosen)
+
+
+def _parts_of_tests(project: NodeProject, trail: Trail) -> list[str]:
+    """Return the linters that the test script joins, where it cannot run as a whole."""
+    scripts = project.scripts
+    whole = "test" not in scripts.commands or refusal(scripts, "test", trail) is None
+    if whole or not trail.applies(rules.PARTS):
+        return []
+    return [part for part in scripts.parts("test") if CHECKING_FIRST.search(part) and not TYPE_TESTS.search(part)]
 
 
 def _repeated(

@@ -9,7 +9,7 @@ from orchestrator.planning.node import rules
 from orchestrator.planning.node.managers import NodeManager
 from orchestrator.planning.node.project import NodeProject
 from orchestrator.planning.node.scripts import PLACEHOLDER, only_echoes, refusal
-from orchestrator.planning.node.seen_checks import CHECKING_FIRST, TESTING_NAME, Check, as_run
+from orchestrator.planning.node.seen_checks import CHECKING_FIRST, ONE_WORKSPACE, TESTING_NAME, Check, as_run
 from orchestrator.planning.node.workspaces import choose_workspace_tests
 from orchestrator.planning.trail import Trail
 
@@ -71,11 +71,15 @@ def _main(runnable: list[Check], project: NodeProject, trail: Trail) -> list[Che
     """Return the plain tests: one script, or the programs that the workflows call themselves."""
     if not trail.applies(rules.MAIN_TESTS):
         return runnable[:MAX_FULL]
+    has_test = "test" in project.scripts.commands and refusal(project.scripts, "test", trail) is None
+    parts = project.scripts.called("test") if "test" in project.scripts.commands else frozenset()
     for names in MAIN:
         named = [check for check in runnable if check.script and names.fullmatch(check.script)]
+        named = named or [check for check in runnable if names is MAIN[-2] and check.script in parts]
         if named:
             return [min(named, key=lambda check: len(check.command.split()))]
         programs = [check for check in runnable if check.script is None]
+        programs = [check for check in programs if not has_test or check.kind != ONE_WORKSPACE]
         if programs:
             return programs[:MAX_FULL]
     tested = any(name in project.scripts.commands for name in FULL_NAMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.node import rules
-from orchestrator.planning.node.manager_version import Wanted
+from orchestrator.planning.node.manager_version import Wanted, yarn_path_is_missing
 from orchestrator.planning.node.managers import BUN, BY_NAME, YARN_BERRY
 from orchestrator.planning.node.project import NodeProject
 from orchestrator.planning.system_packages import NODE_NEEDS, needed
@@ -66,6 +66,8 @@ def image_variables(project: NodeProject, wanted: Wanted, version: str | None, t
         trail.note("image", HOOKS[name], why, file=project.dependencies[name], by=rules.NO_HOOKS)
     if wanted.manager is YARN_BERRY:
         found.append("YARN_ENABLE_TELEMETRY=0")
+        if yarn_path_is_missing(project) and trail.applies(rules.YARN_PATH_MISSING):
+            found.append("YARN_IGNORE_PATH=1")
         old = version is not None and int(version.partition(".")[0]) < 4
         if old and not _holds_cache(project) and trail.applies(rules.YARN_CACHE):
             why = "Yarn 4 does so by itself"

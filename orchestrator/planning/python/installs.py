@@ -10,7 +10,7 @@ from orchestrator.planning import grammar
 from orchestrator.planning.python.calls import Call
 from orchestrator.planning.python.practice import Practice
 from orchestrator.planning.python.project import PythonProject, has_path, requirement_names, requirements_of
-from orchestrator.planning.python.sets import NOT_CHECK_SETS
+from orchestrator.planning.python.sets import CHECK_TOOLS, NOT_CHECK_SETS
 
 REQUIREMENT = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:\[[A-Za-z0-9 ,._-]{1,100}\])?(?:\s*[<>=!~]=?=?[A-Za-z0-9.*, <>=!~]{1,80})?"
@@ -106,6 +106,10 @@ def tool_requirements(project: PythonProject, practice: Practice) -> dict[str, s
     found: dict[str, str] = {}
     for install in pip_installs(project, practice.calls):
         found |= {name: line for name, line in install.requirements.items() if name not in found}
+        sets = [project.groups.get(one, frozenset()) for one in install.groups]
+        sets += [project.extras.get(one, frozenset()) for one in install.extras]
+        for name in sorted(frozenset().union(*sets) & CHECK_TOOLS):
+            found.setdefault(name, name)
     for call in practice.calls:
         asked = [value for kind, value in call.wanted if kind in ("with", "from")]
         if call.carriers[:1] == ("uvx",) or (call.program == "pipx" and call.arguments[:1] == ("install",)):

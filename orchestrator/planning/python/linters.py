@@ -9,7 +9,7 @@ from orchestrator.planning import grammar
 from orchestrator.planning.documents import line_of, read_ini, read_toml, table, toml_line
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.calls import Call
-from orchestrator.planning.python.checkers import LINTERS, Linter, check_arguments
+from orchestrator.planning.python.checkers import BY_NAME, LINTERS, Linter, check_arguments
 from orchestrator.planning.python.hooks import FILE as HOOKS_FILE
 from orchestrator.planning.python.hooks import Hook, read_hooks
 from orchestrator.planning.python.practice import Practice
@@ -54,8 +54,13 @@ def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practic
         if reason is None:
             continue
         start = setup.prefix + linter.name
+        if _left_out(linter, practice, hook, trail):
+            sentence = f"{reason.sentence}, but the workflows run other checks and not this one: not run"
+            trail.note("fast", linter.name, sentence, file=reason.file, line=reason.line, by=rules.WORKFLOW_CHECKS)
+            continue
         if linter.name not in setup.names:
-            added = addition(linter, project, setup, hook, trail) if trail.applies(rules.ADD_LINTER) else None
+            runs = hook is not None or bool(practice.called(linter.name))
+            added = addition(linter, project, setup, hook, runs) if trail.applies(rules.ADD_LINTER) else None
             if added is None:
                 sentence = f"{reason.sentence}, but setup does not install {linter.name}: not run"
                 trail.note("fast", linter.name, sentence, file=reason.file, line=reason.line, by=linter.rule)
@@ -64,7 +69,7 @@ def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practic
             additions += [added.command] if added.command else []
             trail.note("setup", added.command or start, added.why, by=rules.ADD_LINTER)
         for call, why, by in _calls(linter, project, practice, hook, hooks, trail):
-            command = start + call.removeprefix(linter.name)
+            command = start + call.removeprefix(linter.name) + _skipping(linter, call, setup, trail)
             if command not in commands:
                 commands.append(command)
                 sentence = f"{reason.sentence}{why}"
@@ -93,6 +98,22 @@ def _reason(
     if hook is not None and linter.call and (linter.name == "ruff" or (linter.alone and not hook.partial)):
         return _Reason(HOOKS_FILE, hook.line, "a pre-commit hook runs it", rules.BY_HOOK)
     return None
+
+
+def _skipping(linter: Linter, call: str, setup: PythonSetup, trail: Trail) -> str:
+    """Return the option by which flake8 stays out of an environment in the tree: alone of all, it would enter."""
+    everywhere = linter.name == "flake8" and not any(
+        not word.startswith("-") and word != "." for word in call.split()[1:]
+    )
+    in_tree = setup.manager != "pip" and trail.applies(rules.FLAKE8_ENVIRONMENT)
+    return " --extend-exclude=.venv" if everywhere and in_tree else ""
+
+
+def _left_out(linter: Linter, practice: Practice, hook: Hook | None, trail: Trail) -> bool:
+    """Return whether the workflows run some linter, but neither they nor a hook run this one."""
+    if hook is not None or practice.called(linter.name) or not trail.applies(rules.WORKFLOW_CHECKS):
+        return False
+    return any(check_arguments(BY_NAME[call.program], call.words) for call in practice.calls if call.program in BY_NAME)
 
 
 def _configured(linter: Linter, project: PythonProject) -> _Reason | None:

@@ -7,9 +7,9 @@ from orchestrator.planning.documents import strings, table, toml_line
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.installs import pip_installs
 from orchestrator.planning.python.practice import Practice
-from orchestrator.planning.python.project import PythonProject, requirement_names
+from orchestrator.planning.python.project import PythonProject, broken_include, requirement_names, requirements_of
 from orchestrator.planning.python.sets import checking
-from orchestrator.planning.trail import Trail
+from orchestrator.planning.trail import Trail, show
 
 NEWER_PIP = "pip install 'pip>=25.1'"
 """The first release of pip that knows `--group`; the images of older Pythons have an older one."""
@@ -46,9 +46,17 @@ def _inferred(project: PythonProject, trail: Trail) -> tuple[tuple[str, ...], fr
     names: frozenset[str] = frozenset()
     if trail.applies(rules.REQUIREMENT_FILES):
         for path in project.requirement_files:
+            if trail.applies(rules.BROKEN_REQUIREMENTS) and (broken := broken_include(project, path)):
+                file, number, target = broken
+                sentence = f"it includes {show(target)}, which this commit lacks: not installed"
+                trail.note("setup", path, sentence, file=file, line=number, by=rules.BROKEN_REQUIREMENTS)
+                trail.warn(
+                    f"{show(file)}:{number} includes {show(target)}, which this commit lacks: {path} is not installed."
+                )
+                continue
             words.append(f"-r {path}")
+            names |= requirements_of(project, path)
             trail.note("setup", path, "a requirement file", file=path, by=rules.REQUIREMENT_FILES)
-        names |= project.required
     extras = checking(project.extras) if trail.applies(rules.CHECK_SETS) else ()
     if project.installs_itself and trail.applies(rules.SELF_INSTALLING):
         sentence = "it installs the project itself"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
 from orchestrator.planning.documents import read_ini, read_toml, strings, table
+from orchestrator.planning.python import files
 from orchestrator.planning.python.project import PythonProject
 
 OPTIONS = (
@@ -39,6 +41,36 @@ SETTINGS = {
 }
 """By the name of a setting, in lower case."""
 
+IMPORTED = {
+    "hypothesis": "hypothesis",
+    "parameterized": "parameterized",
+    "freezegun": "freezegun",
+    "time_machine": "time-machine",
+    "responses": "responses",
+    "requests_mock": "requests-mock",
+    "respx": "respx",
+    "httpretty": "httpretty",
+    "vcr": "vcrpy",
+    "faker": "faker",
+    "factory": "factory-boy",
+    "mock": "mock",
+    "testfixtures": "testfixtures",
+    "dirty_equals": "dirty-equals",
+    "inline_snapshot": "inline-snapshot",
+    "syrupy": "syrupy",
+    "moto": "moto",
+    "ddt": "ddt",
+    "pytest_asyncio": "pytest-asyncio",
+    "pytest_mock": "pytest-mock",
+    "pytest_httpx": "pytest-httpx",
+    "pytest_httpserver": "pytest-httpserver",
+    "pytest_lazyfixture": "pytest-lazyfixture",
+    "pytest_subtests": "pytest-subtests",
+}
+"""Libraries that only tests use, by the module that they import."""
+
+IMPORT = re.compile(r"^(?:import|from)[ \t]+([a-z_]{1,40})\b", re.MULTILINE)
+MAX_IMPORTS = 200
 MAX_WORDS = 200
 
 
@@ -49,6 +81,15 @@ def needed_plugins(project: PythonProject, arguments: Iterable[str]) -> list[str
     found = {plugin for word in words for option, plugin in OPTIONS if _begins(word, option)}
     found |= {plugin for name, plugin in SETTINGS.items() if name in settings}
     return sorted(found)
+
+
+def imported_libraries(project: PythonProject) -> list[str]:
+    """Return the well-known test libraries that the sampled tests import, in order of name."""
+    found = set()
+    for path in project.tests[: files.MAX_TEST_SAMPLE]:
+        modules = IMPORT.findall(project.tree.text(path) or "")[:MAX_IMPORTS]
+        found |= {IMPORTED[name] for name in modules if name in IMPORTED and f"{name}.py" not in project.tree.paths}
+    return sorted(found - {project.name})
 
 
 def _begins(word: str, option: str) -> bool:

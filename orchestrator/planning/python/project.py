@@ -22,6 +22,7 @@ OWN_EXTRAS = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,99})\s*\[([A-Za-z0-9 ,
 ITSELF = re.compile(
     r"^[ \t]*+(?:(?:-e|--editable)=?[ \t]*+)?\.(?:\[[A-Za-z0-9 ,._-]*+\])?[ \t\r]*+(?:#.*)?$", re.MULTILINE
 )
+INCLUDE = re.compile(r"[ \t]*+(?:-r|-c|--requirement|--constraint)[ =]?[ \t]*+(\S+)")
 LOCKED_NAME = re.compile(r'^name = "([A-Za-z0-9._-]{1,100})"$', re.MULTILINE)
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 GIT_VERSIONS = frozenset(
@@ -129,6 +130,24 @@ def read_project(tree: Tree) -> PythonProject:
         build_requires=strings(table(pyproject, "build-system").get("requires")),
         sub_projects=tuple(files.sub_folders(tree.paths))[: files.MAX_SUB_PROJECTS],
     )
+
+
+def broken_include(project: PythonProject, path: str) -> tuple[str, int, str] | None:
+    """Return file, line and target of the first include, from a requirement file on, that the commit lacks."""
+    waiting, seen = deque([path]), {path}
+    while waiting and len(seen) <= files.MAX_REQUIREMENTS:
+        current = waiting.popleft()
+        for number, line in enumerate(_lines(project.tree, current), start=1):
+            match = INCLUDE.match(line)
+            if match is None or "://" in match.group(1) or "$" in match.group(1):
+                continue
+            target = _joined(current.rpartition("/")[0], match.group(1))
+            if target not in project.tree.paths:
+                return current, number, target
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return None
 
 
 def has_path(project: PythonProject, path: str) -> bool:

@@ -11,9 +11,9 @@ from orchestrator.planning.python.hooks import Hook
 from orchestrator.planning.python.installs import REQUIREMENT
 from orchestrator.planning.python.project import PythonProject
 from orchestrator.planning.python.setup import PythonSetup
-from orchestrator.planning.trail import Trail
 from orchestrator.planning.versions import RUFF
 
+RUFF_FILES = ("ruff.toml", ".ruff.toml")
 MAX_COMPANIONS = 20
 
 
@@ -27,12 +27,13 @@ class Addition:
 
 
 def addition(
-    linter: Linter, project: PythonProject, setup: PythonSetup, hook: Hook | None, trail: Trail
+    linter: Linter, project: PythonProject, setup: PythonSetup, hook: Hook | None, runs: bool
 ) -> Addition | None:
-    """Return how to have the tool, or None where it cannot be had.
+    """Return how to have the tool, or None where it cannot be had. `runs` says that a workflow or a hook runs it.
 
     A tool that needs nothing of the project runs at the release that something names. A type checker needs the
-    project's dependencies, so it is added to its environment, and only where that is set up.
+    project's dependencies, so it is added to its environment, and only where that is set up. ruff runs at our own
+    release only where its settings say which rules apply, or somebody runs it: its default rules change.
     """
     if setup.complete and (setup.manager == "pip" or not linter.alone):
         return None
@@ -41,7 +42,7 @@ def addition(
         requirements = [known, *_companions(linter, setup)]
         why = f"the workflows install {linter.name} for it"
         return Addition(setup.prefix + linter.name, setup.adding(*requirements), why)
-    if linter.name == "ruff":
+    if linter.name == "ruff" and (runs or _selects_rules(project)):
         release, source = _ruff_release(project, hook)
     elif hook is not None and hook.release is not None:
         release, source = hook.release, "the pre-commit hook names the release"
@@ -63,10 +64,17 @@ def _companions(linter: Linter, setup: PythonSetup) -> list[str]:
     return [line for line in found if line not in setup.names][:MAX_COMPANIONS]
 
 
+def _selects_rules(project: PythonProject) -> bool:
+    """Return whether ruff's settings say which rules apply, or which release."""
+    for document in (table(project.pyproject, "tool", "ruff"), *(read_toml(project.tree, name) for name in RUFF_FILES)):
+        if {"select", "required-version"} & set(document) or "select" in table(document, "lint"):
+            return True
+    return False
+
+
 def _ruff_release(project: PythonProject, hook: Hook | None) -> tuple[str, str]:
     """Return the release of ruff, from `required-version` or the pre-commit hook, else our pin; and its source."""
-    documents = (table(project.pyproject, "tool", "ruff"), read_toml(project.tree, "ruff.toml"))
-    for document in documents:
+    for document in (table(project.pyproject, "tool", "ruff"), *(read_toml(project.tree, name) for name in RUFF_FILES)):
         required = document.get("required-version")
         if isinstance(required, str) and grammar.fits(grammar.PIN, required.removeprefix("==")):
             return required.removeprefix("=="), "`required-version` names the release"

@@ -50,7 +50,7 @@ DEVCONTAINER = Rule(
 LOCK_PYTHON = Rule("python.version.lock", "`requires-python` in uv.lock is a range.")
 NAMED_VERSIONS = Rule(
     "python.version.named",
-    "A range takes a version that the classifiers list; without classifiers, one that the workflows test with.",
+    "A range takes a version that the classifiers list or that the workflows test with.",
 )
 CLASSIFIERS = Rule(
     "python.version.classifiers",
@@ -145,18 +145,35 @@ ADD_PLUGINS = Rule(
     "python.setup.add-plugins",
     "Plugins that pytest's own options need are installed where no manifest names them.",
 )
+ADD_TEST_LIBRARIES = Rule(
+    "python.setup.add-test-libraries",
+    "Well-known test libraries that the tests import are installed where no manifest names them.",
+)
+ADD_NODE = Rule("python.setup.add-node", "pyright gets its Node from a wheel, so that it does not download one.")
+BROKEN_REQUIREMENTS = Rule(
+    "python.setup.broken-requirements",
+    "A requirement file that includes a file which the commit lacks is not installed; a warning names the line.",
+)
 ADD_LINTER = Rule(
     "python.setup.add-linter",
     "A check tool that setup lacks is installed at the release that a hook, a setting or the workflow names.",
 )
 
 IN_WORKFLOW = Rule("python.fast.workflow-call", "A check tool is called as the workflows call it.")
+WORKFLOW_CHECKS = Rule(
+    "python.fast.workflow-checks",
+    "Where the workflows run linters, one that is merely configured, which neither they nor a hook run, does not run.",
+)
 BY_HOOK = Rule("python.fast.pre-commit-hook", "A pre-commit hook's own tool runs directly, at the hook's release.")
 RUFF = Rule("python.fast.ruff", "ruff runs where it is configured or installed; it can be had pinned.")
 RUFF_FORMAT = Rule("python.fast.ruff-format", "ruff's format is checked where it is configured or enforced.")
 BLACK = Rule("python.fast.black", "black checks the format where it is configured or installed.")
 ISORT = Rule("python.fast.isort", "isort checks the order of imports where it is configured and installed.")
 FLAKE8 = Rule("python.fast.flake8", "flake8 runs where it is configured or installed.")
+FLAKE8_ENVIRONMENT = Rule(
+    "python.fast.flake8-environment",
+    "flake8 over the whole tree is told to stay out of the environment that uv, Poetry, PDM or Pipenv make in it.",
+)
 PYLINT = Rule("python.fast.pylint", "pylint runs where the workflows run it and setup installs it.")
 PYDOCSTYLE = Rule("python.fast.pydocstyle", "pydocstyle runs where the workflows run it and setup installs it.")
 MYPY = Rule("python.fast.mypy", "mypy runs where it is configured and installed, on what its settings or layout say.")

@@ -26,6 +26,9 @@ RUNNING = re.compile(r"(?:^|\s)(?:pytest|py\.test|unittest|trial|stestr|manage\.
 UNRELEASED = re.compile(r"(?:main|master|dev|nightly|trunk|git|edge|pre|latest)(?:-|$)")
 """Factors that test with a dependency that is not released."""
 
+SERVICES = re.compile(r"mysql|maria|postgres|psycopg|postgis|oracle|redis|mongo|mssql|rabbit|elastic")
+"""Factors that test with a service, which a job does not have."""
+
 PY_FACTOR = re.compile(r"py3[0-9]{0,2}$|py$|3\.[0-9]{1,2}$")
 
 
@@ -117,13 +120,18 @@ def _tox_environment(tox: Tox, asked: list[str], minor: str) -> str | None:
         name for name in tox.names if factor in name.split("-") and _may_test(tox, name)
     ]
     if ours:
-        return min(ours, key=lambda name: (UNRELEASED.search(name) is not None, name.count("-"), -ours.index(name)))
+        return min(ours, key=lambda name: _cost(name, ours.index(name)))
     generic = [name for name in named if not any(map(PY_FACTOR.match, name.split("-")))]
     factored = [name for name in named if name not in generic]
     if factored:
         rest = [part for part in factored[-1].split("-") if not PY_FACTOR.match(part)]
         return "-".join([factor, *rest])
     return min(generic, key=lambda name: not TESTS.fullmatch(name)) if generic else None
+
+
+def _cost(name: str, position: int) -> tuple[bool, bool, int, int]:
+    """Return the sort key of environments for the same Python: plain ones first, of equals the last that is listed."""
+    return UNRELEASED.search(name) is not None, SERVICES.search(name) is not None, name.count("-"), -position
 
 
 def _may_test(tox: Tox, name: str) -> bool:

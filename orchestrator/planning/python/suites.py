@@ -9,7 +9,7 @@ from orchestrator.planning.documents import line_of, read_ini, table, toml_line
 from orchestrator.planning.python import files, rules
 from orchestrator.planning.python.arguments import usable_arguments
 from orchestrator.planning.python.calls import Call
-from orchestrator.planning.python.plugins import needed_plugins
+from orchestrator.planning.python.plugins import imported_libraries, needed_plugins
 from orchestrator.planning.python.practice import Practice
 from orchestrator.planning.python.project import PythonProject
 from orchestrator.planning.python.setup import PythonSetup
@@ -38,7 +38,9 @@ def choose_suite(project: PythonProject, setup: PythonSetup, practice: Practice,
             return commands, ()
     reason = next((one for one in _pytest_reasons(project, setup, calls) if trail.applies(one[3])), None)
     if reason is None:
-        return _other_suite(project, setup, trail), ()
+        full = _other_suite(project, setup, trail)
+        libraries = _libraries(project, setup, [], trail) if full else []
+        return full, (setup.adding(*libraries),) if libraries else ()
     return _pytest(project, setup, calls, reason, trail)
 
 
@@ -77,10 +79,23 @@ def _additions(project: PythonProject, setup: PythonSetup, arguments: list[str],
         sentence = "the tests use pytest, which no manifest of the repository names"
         trail.note("setup", command, sentence, by=rules.ADD_PYTEST)
     for plugin in needed_plugins(project, arguments) if trail.applies(rules.ADD_PLUGINS) else ():
-        if plugin not in setup.names:
+        if plugin not in setup.names and plugin != project.name:
             missing.append(setup.known.get(plugin, plugin))
             trail.note("setup", plugin, "pytest's options need it, and no manifest names it", by=rules.ADD_PLUGINS)
+    missing += _libraries(project, setup, missing, trail)
     return (setup.adding(*missing),) if missing else ()
+
+
+def _libraries(project: PythonProject, setup: PythonSetup, missing: list[str], trail: Trail) -> list[str]:
+    """Return the test libraries that the tests import and that setup does not install."""
+    if setup.complete or not trail.applies(rules.ADD_TEST_LIBRARIES):
+        return []
+    known = setup.names | project.locked | frozenset(missing)
+    found = [name for name in imported_libraries(project) if name not in known]
+    for name in found:
+        sentence = "the tests import it, and no manifest names it"
+        trail.note("setup", name, sentence, by=rules.ADD_TEST_LIBRARIES)
+    return found
 
 
 def _start(project: PythonProject, setup: PythonSetup, call: Call | None, trail: Trail) -> tuple[str, str]:

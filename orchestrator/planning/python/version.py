@@ -24,6 +24,7 @@ from orchestrator.planning.workflows import Seen, Workflows
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})[\"'\s,]")
 MINOR = re.compile(r"(3\.[0-9]{1,2})(?:\.[0-9x*]{1,3})?")
 TOX_FACTOR = re.compile(r"py3([0-9]{1,2})")
+WHAT_NAMES = "the classifiers or the workflows name it"
 PATCH_LEVELS = 60
 """More patch releases than any minor version of Python has had."""
 
@@ -43,8 +44,8 @@ def choose_python(project: PythonProject, workflows: Workflows, trail: Trail) ->
     tested = {match.group(1): seen for seen in _workflow_versions(workflows) if (match := MINOR.fullmatch(seen.text))}
     named = Named(frozenset(), "")
     if trail.applies(rules.NAMED_VERSIONS):
-        by_classifiers = Named(classifiers, "the classifiers name it")
-        named = by_classifiers if classifiers else Named(frozenset(tested), "the workflows test with it")
+        what = "the classifiers name it" if classifiers else "the workflows test with it"
+        named = Named(classifiers | frozenset(tested), what if not (classifiers and tested) else WHAT_NAMES)
     candidates = [
         *exact_files(tree, trail),
         *_constraints(project, named, trail),
@@ -111,8 +112,9 @@ def _ranged(value: object, file: str, line: int | None, what: str, named: Named,
     try:
         allowed = SpecifierSet(value)
     except InvalidSpecifier:
-        if EXACT.fullmatch(value):  # some write `requires-python = "3.11"`
-            allowed = SpecifierSet(f"=={value}" + ".*" * (value.count(".") < 2))
+        plain = EXACT.fullmatch(value)  # some write `requires-python = "3.11"`
+        if plain:
+            allowed = SpecifierSet(f"=={plain.group(1)}" + ".*" * (plain.group(1).count(".") < 2))
         else:
             raise malformed(
                 file, line, f"{show(value)!r} is not a version range for {what}, such as '>=3.11'."

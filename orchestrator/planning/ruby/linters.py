@@ -13,7 +13,6 @@ from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Seen, Workflows
 
-NO_VALUE: frozenset[str] = frozenset()
 RUBOCOP_FLAGS = Flags(
     kept=frozenset({"--parallel", "-P", "--force-exclusion", "--lint", "-l", "--no-server", "--no-fix", "--strict"}),
     kept_with_value=frozenset({"--config", "-c", "--only", "--except", "--fail-level"}),

@@ -1,0 +1,3 @@
+import unittest
+
+from hypothesis import given
