@@ -8,6 +8,7 @@ thing itself. Patterns and paths are strangers' text, so matching takes time lin
 from __future__ import annotations
 
 import posixpath
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -28,13 +29,16 @@ class _Match(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One line. `exception` says that it began with `!`; `line` counts from 1."""
+    """One line. `exception` says that it began with `!`; `line` counts from 1.
+
+    A path longer than `longest` takes long to match.
+    """
 
     text: str
     exception: bool
     line: int
     matches: _Match
-    slow: bool = False
+    longest: int = sys.maxsize
 
 
 def dockerignore_of(dockerfile: str, paths: Iterable[str]) -> str | None:
@@ -82,9 +86,9 @@ def _pattern(text: str, exception: bool, number: int, file: str) -> Pattern:
         return Pattern(text, exception, number, _Suffix(suffix).matches)
     if wildcards.plain:
         return Pattern(text, exception, number, text.__eq__)
-    if wildcards.expression is None and text.count("*") > _MOST_STARS:
+    if wildcards.longest < 0 and text.count("*") > _MOST_STARS:
         raise BuildError(f"{file}, line {number}: {text[:120]!r} has more than {_MOST_STARS} stars.")
-    return Pattern(text, exception, number, wildcards.fullmatch, slow=wildcards.expression is None)
+    return Pattern(text, exception, number, wildcards.fullmatch, wildcards.longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class Ignored:
     def __init__(self, patterns: tuple[Pattern, ...]) -> None:
         self._patterns = patterns
         self._has_exceptions = any(pattern.exception for pattern in patterns)
-        self._slow = sum(pattern.slow for pattern in patterns)
+        self._always_slow = sum(pattern.longest < 0 for pattern in patterns)
+        self._sometimes_slow = [pattern.longest for pattern in patterns if 0 <= pattern.longest < sys.maxsize]
         self._folders: dict[str, tuple[bool, int]] = {"": (False, 0)}
         self._left = MOST_COMPARISONS
 
@@ -127,7 +132,8 @@ class Ignored:
         hidden, inherited = above
         if hidden and not self._has_exceptions:
             return above
-        self._left -= len(self._patterns) + 4 * self._slow * len(path)
+        slow = self._always_slow + sum(len(path) > longest for longest in self._sometimes_slow)
+        self._left -= len(self._patterns) + 16 * slow * len(path)
         if self._left < 0:
             raise BuildError("The .dockerignore has too many patterns for a repository with so many files.")
         hidden, matched = False, 0

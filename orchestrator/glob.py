@@ -7,7 +7,11 @@ character by character, all possibilities at once.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
+
+_FEW, _SHORT = 3, 256
+"""Of so few wildcards a regular expression may try every way, on a path that is so short."""
 
 _STAR, _FOLDERS, _REST = "*", "**/", "**"
 
@@ -29,15 +33,16 @@ _Token = _One | str
 
 @dataclass(frozen=True, slots=True)
 class Wildcards:
-    """A pattern, ready to be matched."""
+    """A pattern, ready to be matched. Paths longer than `longest` are followed, which takes long."""
 
     tokens: tuple[_Token, ...]
-    expression: re.Pattern[str] | None
+    expression: re.Pattern[str]
+    longest: int
     plain: bool
 
     def fullmatch(self, path: str) -> bool:
         """Return whether the whole path is of this pattern."""
-        if self.expression is not None:
+        if len(path) <= self.longest:
             return self.expression.fullmatch(path) is not None
         return _follow(self.tokens, path)
 
@@ -49,8 +54,10 @@ def translate(pattern: str) -> Wildcards | None:
         return None
     plain = all(isinstance(token, _One) for token in tokens) and not any(sign in pattern for sign in "?[]\\")
     expression = "".join(map(_expression, tokens))
-    simple = not _is_ambiguous(tokens)
-    return Wildcards(tokens, re.compile(expression, re.DOTALL) if simple else None, plain)
+    longest = sys.maxsize
+    if _is_ambiguous(tokens):
+        longest = _SHORT if sum(isinstance(token, str) for token in tokens) <= _FEW else -1
+    return Wildcards(tokens, re.compile(expression, re.DOTALL), longest, plain)
 
 
 def _tokens(pattern: str) -> tuple[_Token, ...] | None:

@@ -10,8 +10,9 @@ from orchestrator.planning.command_words import called_programs
 
 _PYTHON = ("python", "python3", "pip", "pip3", "uv", "uvx")
 _NODE = ("node", "npm", "npx", "corepack", "bun", "bunx")
-_TOOLCHAINS = frozenset((*_PYTHON, *_NODE, "ruby", "gem", "bundle", "go", "cargo", "rustc", "make"))
-"""The programs that come with an image. Others a setup command may install."""
+_TOOLS = ("pnpm", "yarn", "poetry", "pdm", "pipenv", "hatch", "tox", "nox", "golangci-lint")
+_TOOLCHAINS = frozenset((*_PYTHON, *_NODE, *_TOOLS, "ruby", "gem", "bundle", "go", "cargo", "rustc", "make"))
+"""The programs that come with an image: generated ones have them all. Others a setup command may install."""
 
 _ASK = 'for name in "$@"; do command -v "$name" >/dev/null 2>&1 || echo "$name"; done'
 _SECONDS = 60

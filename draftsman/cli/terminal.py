@@ -51,7 +51,8 @@ class TerminalSink:
             case Entered(RunState.PREPARING):
                 self._say("[bold]●[/] fetching the source and planning")
             case Planned(plan):
-                chains = ", ".join(f"{chain.ecosystem} {chain.version}" for chain in plan.toolchains) or "no language"
+                named = (f"{chain.ecosystem} {chain.version}".strip() for chain in plan.toolchains)
+                chains = ", ".join(named) or "no language"
                 self._say(
                     f"[bold]●[/] plan: {quoted(chains)}, {quoted(plan.profile.dependency_manager)}, "
                     f"{len(plan.profile.fast)} fast and {len(plan.profile.full)} full checks"

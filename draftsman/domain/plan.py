@@ -72,7 +72,10 @@ class ProfileOverrides:
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """A language at a version, and the official image that carries it."""
+    """A language at a version, and the official image that carries it.
+
+    `image` is empty where a step of the generated Dockerfile installs it (Bun comes as an npm package).
+    """
 
     ecosystem: str
     version: str

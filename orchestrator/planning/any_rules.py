@@ -31,6 +31,11 @@ NO_RELEASES = Rule(
 LINUX_ONLY = Rule(
     "any.full.workflow-linux", "Of a workflow only the jobs and steps count that run on Linux and need not fail."
 )
+PARALLEL = Rule("any.full.workflow-parallel", "Steps of a `parallel` group count, one after the other.")
+BROKEN_WORKFLOW = Rule(
+    "any.full.workflow-broken",
+    "A workflow that cannot be read counts as absent, and a warning names its line, where it may have held checks.",
+)
 MATRIX = Rule(
     "any.full.workflow-matrix",
     "A matrix counts with one cell for each task, at the default versions, else the newest; its values are put in.",
@@ -48,6 +53,7 @@ ACTIONS = Rule(
 MAKE_RECIPE = Rule(
     "any.full.make-recipe", "`make X` in a workflow counts as the recipe of X, where that is all plain commands."
 )
+SHELL_INSIDE = Rule("any.full.shell-inside", "`bash -c '...'` counts as the plain commands between its quotes.")
 JUST_RECIPE = Rule(
     "any.full.just-recipe", "`just X` in a workflow counts as the recipe of X, where that is all plain commands."
 )

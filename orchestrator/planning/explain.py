@@ -16,7 +16,7 @@ SECTIONS = (
 
 
 def explain(plan: Plan, image_tag: str, *, repo: str = "", sha: str = "") -> dict[str, Any]:
-    """Return the stable object that `draftsman plan --json` prints."""
+    """Return the stable object that `draftsman plan --json` prints. A toolchain without an image is installed."""
     profile = plan.profile
     return {
         "repo": repo,
@@ -28,7 +28,7 @@ def explain(plan: Plan, image_tag: str, *, repo: str = "", sha: str = "") -> dic
             "validation": {"fast": list(profile.fast), "full": list(profile.full)},
         },
         "toolchains": [
-            {"ecosystem": one.ecosystem, "version": one.version, "image": one.image} for one in plan.toolchains
+            {"ecosystem": one.ecosystem, "version": one.version, "image": one.image or None} for one in plan.toolchains
         ],
         "dockerfile": plan.dockerfile,
         "image_tag": image_tag,
@@ -69,7 +69,7 @@ def _values(plan: Plan, section: str, image_tag: str) -> list[str]:
         source = f"from {profile.dockerfile}" if profile.dockerfile else "from a generated Dockerfile"
         return [
             ", ".join(filter(None, (image_tag, source))),
-            *(f"{one.ecosystem} {one.version} ({one.image})" for one in plan.toolchains),
+            *(f"{one.ecosystem} {one.version} ({one.image or 'installed'})" for one in plan.toolchains),
         ]
     if section == "setup":
         return [profile.setup] if profile.setup.strip() else ["nothing to run"]

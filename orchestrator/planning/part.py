@@ -32,6 +32,7 @@ class Part:
 
     `steps` are commands that the image runs once its toolchain is there: each of words that passed a grammar.
     `env` holds variables that the image sets, as `NAME=value`.
+    `also` are toolchains that its `steps` put into the image, beside its own.
     `needed` says that another ecosystem's setup needs the toolchain, even where this one has nothing to check.
     """
 
@@ -44,6 +45,7 @@ class Part:
     apt: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
+    also: tuple[Toolchain, ...] = ()
     needed: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,9 @@ from orchestrator.planning.task_runners import TaskChecks, task_runner_checks, w
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import DEBIAN_IMAGE
 from orchestrator.planning.workflows import Workflows, read_workflows
+
+EXACT = re.compile(r"[a-z]{0,10}[-@]?v?[0-9]+(\.[0-9]+){0,2}")
+"""A version as files such as `.python-version` name it; a range is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def make_plan(
     tasks = _tasks(tree, workflows, found, overrides, trail)
     primary = _primary(found, overrides)
     ordered = sorted(found, key=lambda one: one is not primary)
-    own = own or own_dockerfile.infer(tree, overrides, (one.ecosystem.name for one in ordered), trail)
+    own = own or own_dockerfile.infer(tree, overrides, _exact_versions(ordered), trail)
     profile = _profile(ordered, tasks, overrides, own)
     if profile.full:
         warn_of_services(workflows, trail)
@@ -87,7 +91,7 @@ def make_plan(
         own_dockerfile.warn_if_moved_on(edited, generated, evidence)
     dockerfile = generated if edited is None else edited
     if own is not None:
-        dockerfile, toolchains = own.text, ()
+        dockerfile, toolchains = own.text, own_dockerfile.carried(own, toolchains)
     return Plan(
         profile=profile,
         toolchains=toolchains,
@@ -98,6 +102,16 @@ def make_plan(
         evidence=evidence.evidence,
         warnings=evidence.warnings,
     )
+
+
+def _exact_versions(found: list[Inferred]) -> dict[str, str | None]:
+    """Return the ecosystems, each with its version where a file names exactly that one."""
+    exact: dict[str, str | None] = {}
+    for one in found:
+        chosen = next((seen for seen in one.trail.evidence if seen.decides == f"{one.ecosystem.name} version"), None)
+        is_exact = chosen is not None and chosen.file is not None and EXACT.fullmatch(chosen.value)
+        exact.setdefault(one.ecosystem.name, one.part.toolchain.version if is_exact else None)
+    return exact
 
 
 def _check_manager(overrides: ProfileOverrides) -> None:
@@ -254,7 +268,8 @@ def _nothing_found(tier: str) -> str:
     looked_for = {
         "setup": "nothing to install: no manifest, lock or requirement file",
         "fast": "nothing to run: looked for linters, type checkers and scripts such as lint or typecheck",
-        "full": "nothing to run: looked for pytest, unittest and Django tests, and for a script named test",
+        "full": "nothing to run: looked for pytest, unittest and Django tests, for a script, a make target and a just "
+        "recipe named test, and for scripts/test and its like",
     }
     return looked_for[tier] + ". Set it in the profile if there is something"
 
@@ -268,7 +283,9 @@ def _copy(source: Trail, target: Trail, hidden: frozenset[str] = frozenset()) ->
 
 
 def _place(ordered: list[Inferred], trail: Trail) -> tuple[Toolchain, ...]:
-    """Return the toolchains, the image's base first: the tests' own, unless another one cannot be copied."""
+    """Return the toolchains: the image's base (the tests' own, unless another one cannot be copied), those that are
+    copied into it, those that its steps install.
+    """
     first: dict[str, Inferred] = {}
     for one in ordered:
         kept = first.setdefault(one.ecosystem.name, one).part.toolchain
@@ -285,7 +302,9 @@ def _place(ordered: list[Inferred], trail: Trail) -> tuple[Toolchain, ...]:
             trail.note("image", image, f"{one.ecosystem.name} is copied from its official image")
         else:
             trail.note("image", image, f"the base: the official image of {one.ecosystem.name}")
-    return tuple(one.part.toolchain for one in ranked)
+    placed = tuple(one.part.toolchain for one in ranked)
+    installed = {also.ecosystem: also for one in reversed(ordered) for also in one.part.also}
+    return placed + tuple(installed.values())
 
 
 def _command_packages(profile: Profile, trail: Trail) -> list[str]:
@@ -308,7 +327,7 @@ def _gather(
         repo=repo,
         profile=profile,
         base=toolchains[0] if toolchains else None,
-        copied=toolchains[1:],
+        copied=tuple(one for one in toolchains[1:] if one.image),
         apt=tuple(packages + [package for one in ordered for package in one.part.apt]),
         uv=_uses_uv(profile),
         steps=tuple(step for one in ordered for step in one.part.steps),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from orchestrator.planning.folder_path import WORKSPACE, joined
@@ -23,6 +23,12 @@ MAX_DEPTH = 30
 
 MAX_COMMAND = 400
 """Characters of a command."""
+
+MAX_INNER = 3
+"""Shells in a command of a shell."""
+
+PROCESSORS = re.compile(r"\$\(nproc(?: --all)?\)|`nproc(?: --all)?`|\$\(getconf _NPROCESSORS_ONLN\)")
+FLAGS_OF_SHELL = re.compile(r"-[eluxo]*c|-[elux]{1,4}|-[elux]{0,4}o|pipefail")
 
 PROGRAM = re.compile(r"(?:\./)?[A-Za-z0-9_][A-Za-z0-9_./+:@-]*")
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,60})=(.*)", re.DOTALL)
@@ -55,6 +61,7 @@ OPENERS = frozenset({"if", "for", "while", "until", "case", "select", "{", "[["}
 CLOSERS = frozenset({"fi", "done", "esac", "}", "]]"})
 BEFORE_COMMANDS = frozenset({"then", "do", "else", "elif", "!", "time"})
 MOVING = frozenset({"cd", "pushd", "popd"})
+SHELLS = frozenset({"bash", "sh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +88,20 @@ class Reading:
     unfinished: tuple[PlainCommand, ...] = ()
 
 
-def read_script(script: str, folder: str = "", variables: Mapping[str, str] | None = None) -> Reading:
-    """Return the plain commands of a script that starts in a folder, at most `MAX_COMMANDS`."""
+def read_script(
+    script: str, folder: str = "", variables: Mapping[str, str] | None = None, depth: int = 0
+) -> Reading:
+    """Return the plain commands of a script that starts in a folder, at most `MAX_COMMANDS`.
+
+    The number of processors, which scripts pass on to what runs several jobs, is 2. `depth` counts the shells that
+    this script is a command of.
+    """
     known = {name: value for name, value in (variables or {}).items() if "\n" not in value}
-    reader = _Reader(folder, dict(known))
+    reader = _Reader(folder, dict(known), depth)
     if len(script) > MAX_SCRIPT:
         return Reading((), False)
     try:
-        reader.read(Splitter(script, reader.variables).tokens())
+        reader.read(Splitter(PROCESSORS.sub("2", script), reader.variables).tokens())
     except UnreadableError:
         reader.whole = False
         reader.close_all()
@@ -115,8 +128,9 @@ class _Stopped(Exception):  # noqa: N818  (the end of reading, no error)
 
 
 class _Reader:
-    def __init__(self, folder: str, variables: dict[str, str]) -> None:
+    def __init__(self, folder: str, variables: dict[str, str], depth: int = 0) -> None:
         self.variables = variables
+        self._shells = depth
         self.commands: list[PlainCommand] = []
         self.begun: list[str] = []
         self.unfinished: list[PlainCommand] = []
@@ -274,6 +288,10 @@ class _Reader:
                 self._end(words, env, sure and len(commands) == 1)
             elif name == "export":
                 self._export(words[1:])
+            elif name in SHELLS and (inner := self._inner(words, env)) is not None:
+                self._begin(words[:1], whole=True)
+                sure = sure and inner.whole
+                ready += inner.commands
             elif name not in NOISE or not words[0].plain:
                 command = self._plain(words, env)
                 self._begin(words, whole=command is not None)
@@ -281,6 +299,22 @@ class _Reader:
                 ready += [command] if command is not None else []
         self.commands += ready if sure else []
         self.whole = self.whole and sure
+
+    def _inner(self, words: list[Token], env: dict[str, str | None]) -> Reading | None:
+        """Return what `bash -c '...'` runs; None where it is no such call, or not known."""
+        flags = list(takewhile(lambda word: FLAGS_OF_SHELL.fullmatch(word.text), words[1:]))
+        script = words[len(flags) + 1 :]
+        if len(script) != 1 or not any(flag.text.endswith("c") for flag in flags) or not script[0].plain:
+            return None
+        if self._shells >= MAX_INNER or any(value is None for value in env.values()):
+            return None
+        given = self._exported | {name: value for name, value in env.items() if value is not None}
+        reading = read_script(script[0].text, self._folder, given, self._shells + 1)
+        line = script[0].line
+        commands = tuple(
+            replace(one, line=line, env=tuple(sorted({**given, **dict(one.env)}.items()))) for one in reading.commands
+        )
+        return replace(reading, commands=commands)
 
     def _begin(self, words: list[Token], *, whole: bool) -> None:
         known = " ".join(word.written for word in takewhile(lambda word: word.plain, words))[:MAX_COMMAND]

@@ -15,6 +15,7 @@ PYTHON_NEEDS: dict[str, tuple[str, ...]] = {
     "python-ldap": ("libldap2-dev", "libsasl2-dev", *COMPILER),
     "xmlsec": ("libxmlsec1-dev", "pkg-config", *COMPILER),
     "uwsgi": COMPILER,
+    "misaka": COMPILER,
     "pygraphviz": ("graphviz", "libgraphviz-dev", *COMPILER),
     "pylibmc": ("libmemcached-dev", "zlib1g-dev", *COMPILER),
     "pyodbc": ("unixodbc",),

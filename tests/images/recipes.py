@@ -95,7 +95,7 @@ def python_recipe(version: str) -> Recipe:
     """Debian's Python under the official image's names; pip may install into it, as there."""
     return Recipe(
         suite=PYTHON_SUITES[version],
-        packages=("python3", "python3-venv", "python3-pip"),
+        packages=("libpython3-dev", "python3", "python3-venv", "python3-pip"),
         commands=(
             "rm -f /usr/lib/python3*/EXTERNALLY-MANAGED",
             # pip cannot replace what Debian installed, and an official image has nothing but pip.

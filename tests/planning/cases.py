@@ -1,8 +1,8 @@
 """Reads the case repositories in `tests/repos/<ecosystem>/<case>/`: `repo/` and `expected.toml`.
 
 `expected.toml` names the rules that the case proves (`proves`), what a person set (`[profile]`), and what must come
-out: manager, setup, fast, full, images, caches, and, where they matter, parts of Dockerfile, evidence and warnings;
-or `error`, the sentence with which the commit is refused.
+out: manager, setup, fast, full, images, caches, toolchains that are `installed` into an image, and, where they matter,
+parts of Dockerfile, evidence and warnings; or `error`, the sentence with which the commit is refused.
 """
 
 from __future__ import annotations
@@ -43,14 +43,18 @@ class Case:
 
     def check(self, without: frozenset[str] = frozenset()) -> None:
         """Raise AssertionError where the plan is not what it should be."""
-        try:
-            plan = self.plan(without)
-        except PlanError as error:
-            assert "error" in self.expected, f"refused: {error}"
-            assert self.expected["error"] in str(error)
+        refusal, plan = self._outcome(without)
+        if "error" in self.expected:
+            assert self.expected["error"] in refusal, refusal or "this should be refused"
             return
-        assert "error" not in self.expected, "this should be refused"
+        assert plan is not None, f"refused: {refusal}"
         _check_plan(plan, self.expected)
+
+    def _outcome(self, without: frozenset[str]) -> tuple[str, Plan | None]:
+        try:
+            return "", self.plan(without)
+        except PlanError as error:
+            return str(error), None
 
 
 def read_cases() -> list[Case]:
@@ -83,14 +87,17 @@ def _check_plan(plan: Plan, expected: dict[str, Any]) -> None:
     assert plan.profile.setup == expected["setup"]
     assert list(plan.profile.fast) == expected["fast"]
     assert list(plan.profile.full) == expected["full"]
-    assert [toolchain.image for toolchain in plan.toolchains] == expected["images"]
+    assert [one.image for one in plan.toolchains if one.image] == expected["images"]
+    assert [f"{one.ecosystem} {one.version}" for one in plan.toolchains if not one.image] == expected.get(
+        "installed", []
+    )
     assert list(plan.caches) == expected["caches"]
     for part in expected.get("dockerfile_has", []):
         assert part in plan.dockerfile
-    for wanted in expected.get("evidence", []):
-        assert any(_matches(one, wanted) for one in plan.evidence), (wanted, plan.evidence)
-    for wanted in expected.get("warnings", []):
-        assert any(wanted in one for one in plan.warnings), plan.warnings
+    for seen in expected.get("evidence", []):
+        assert any(_matches(one, seen) for one in plan.evidence), (seen, plan.evidence)
+    for sentence in expected.get("warnings", []):
+        assert any(sentence in one for one in plan.warnings), plan.warnings
     if not expected.get("warnings"):
         assert plan.warnings == ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from draftsman.domain.errors import PlanError
-from draftsman.domain.plan import Plan, ProfileOverrides, Tree
+from draftsman.domain.plan import Plan, ProfileOverrides, Toolchain, Tree
 from orchestrator.planning.plan import make_plan
 from tests.planning.cases import TEMPLATES, tree_of
 
@@ -74,7 +74,7 @@ def test_own_dockerfile_is_the_plan_and_nothing_is_generated() -> None:
     made = make_plan(tree, repo="a/b", overrides=ProfileOverrides(dockerfile="ci/Dockerfile"), templates=TEMPLATES)
     assert made.dockerfile == "FROM example\n"
     assert made.profile.dockerfile == "ci/Dockerfile"
-    assert made.toolchains == ()
+    assert made.toolchains == (Toolchain("python", "", "example"),)
     assert made.profile.full == ("python -m pytest",)
     assert not any(one.decides == "python version" for one in made.evidence)
 

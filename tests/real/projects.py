@@ -29,7 +29,6 @@ class Project:
     tests: int
     why: str
     suite: str = ""
-    dockerfile: str = ""
 
     def __str__(self) -> str:
         """Return the name under which tests show it."""

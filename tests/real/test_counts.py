@@ -70,5 +70,14 @@ def test_of_tape_the_tests_are_counted_and_not_the_assertions() -> None:
 
 
 def test_of_nodes_own_runner_the_summary_is_counted() -> None:
-    log = ["TAP version 13", "# Subtest: adds", "ok 1 - adds", "1..1", "# tests 1", "# suites 0", "# pass 1", "# fail 0"]
+    log = [
+        "TAP version 13",
+        "# Subtest: adds",
+        "ok 1 - adds",
+        "1..1",
+        "# tests 1",
+        "# suites 0",
+        "# pass 1",
+        "# fail 0",
+    ]
     assert count_tests(log) == Counted(1)

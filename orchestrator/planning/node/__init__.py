@@ -7,7 +7,13 @@ from orchestrator.planning.node import rules
 from orchestrator.planning.node.build import builds_before
 from orchestrator.planning.node.fast import choose_fast
 from orchestrator.planning.node.full import choose_full
-from orchestrator.planning.node.image import image_steps, image_variables, system_packages
+from orchestrator.planning.node.image import (
+    image_packages,
+    image_steps,
+    image_variables,
+    installed_toolchains,
+    system_packages,
+)
 from orchestrator.planning.node.install import install_command
 from orchestrator.planning.node.manager_choice import Named, choose_manager, installs_of, lock_of
 from orchestrator.planning.node.manager_version import settle_version, wanted_version
@@ -43,7 +49,7 @@ def infer(question: Question, trail: Trail) -> Part | None:
     full = choose_full(project, manager, seen, trail)
     install = [install_command(project, manager, named.lock, installs, trail)] if present else []
     setup = (*install, *builds_before(project, workflows, (*fast, *full), trail))
-    steps = image_steps(wanted, release, (*setup, *fast, *full), project, trail)
+    packages = image_packages(wanted, release, (*setup, *fast, *full), project, trail)
     return Part(
         toolchain=Toolchain("node", version, f"node:{version}-slim"),
         manager=manager.name,
@@ -52,7 +58,8 @@ def infer(question: Question, trail: Trail) -> Part | None:
         full=full,
         caches=manager.caches,
         apt=system_packages(project, trail),
-        steps=steps,
+        steps=image_steps(packages),
+        also=installed_toolchains(packages, trail),
         env=image_variables(project, wanted, release, trail),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from draftsman.domain.plan import Toolchain
 from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.node import rules
 from orchestrator.planning.node.manager_version import Wanted, yarn_path_is_missing
@@ -34,10 +35,10 @@ INSTALL = "npm install -g --force --no-audit --no-fund --loglevel=error"
 job, and newer releases of Node come without it."""
 
 
-def image_steps(
+def image_packages(
     wanted: Wanted, version: str | None, commands: tuple[str, ...], project: NodeProject, trail: Trail
-) -> tuple[str, ...]:
-    """Return the commands that put the manager into the image, and others that the checks call."""
+) -> dict[str, str]:
+    """Return the manager that the image gets, and others that the checks call: the npm package and its version."""
     packages = {} if version is None else {wanted.manager.package: version}
     texts = [project.scripts.commands[name] for name in project.scripts.commands]
     called = called_programs([*commands, *texts])
@@ -46,11 +47,28 @@ def image_steps(
         if manager is not wanted.manager and called & {name, "bunx" if name == "bun" else name}:
             packages.setdefault(manager.package, NODE_MANAGERS[manager.package][0])
     if not packages or not trail.applies(rules.MANAGER_IN_IMAGE):
-        return ()
+        return {}
     listed = " ".join(f"{package}@{release}" for package, release in packages.items())
     trail.note("image", listed, "the manager is in the image, at one exact version", by=rules.MANAGER_IN_IMAGE)
+    return packages
+
+
+def image_steps(packages: dict[str, str]) -> tuple[str, ...]:
+    """Return the commands that put the packages into the image."""
+    if not packages:
+        return ()
     # npm 12 runs no install scripts unless they are named, and Bun's puts its program in place.
-    return (f"{INSTALL}{' --allow-scripts=bun' if BUN.package in packages else ''} {listed}",)
+    scripts = " --allow-scripts=bun" if BUN.package in packages else ""
+    return (" ".join([f"{INSTALL}{scripts}", *(f"{package}@{release}" for package, release in packages.items())]),)
+
+
+def installed_toolchains(packages: dict[str, str], trail: Trail) -> tuple[Toolchain, ...]:
+    """Return Bun where it is among the packages: it runs checks by itself, as no other manager does."""
+    version = packages.get(BUN.package)
+    if version is None or not trail.applies(rules.BUN):
+        return ()
+    trail.note("bun version", version, "in the image beside Node: Bun runs scripts and tests itself", by=rules.BUN)
+    return (Toolchain("bun", version, ""),)
 
 
 def image_variables(project: NodeProject, wanted: Wanted, version: str | None, trail: Trail) -> tuple[str, ...]:

@@ -115,6 +115,7 @@ BUILT_IN_RUNNER = Rule(
 )
 
 MANAGER_IN_IMAGE = Rule("node.image.manager", "The manager is in the image, at one exact version.")
+BUN = Rule("node.image.bun", "Where checks call Bun, it is a toolchain of its own, beside the Node that installs it.")
 NO_HOOKS = Rule("node.image.no-hooks", "Git hooks that `prepare` would install are turned off.")
 NO_DOWNLOADS = Rule("node.image.no-downloads", "Browsers and the like, which no check uses, are not downloaded.")
 NATIVE = Rule("node.image.native", "Dependencies with native code get their compilers and libraries.")

@@ -44,6 +44,7 @@ class PythonProject:
     which setuptools cannot choose; then `installable_by` is None, and dependencies are installed one by one.
     `installs_itself` is the requirement file that holds the project (`-e .`). `paths` are all of the commit's,
     in order. `groups` are PEP 735's and those of Poetry, PDM and Pipenv. `build_requires` are as written.
+    `lists` holds what each file of requirements names, and which others it includes.
     """
 
     tree: Tree
@@ -64,6 +65,7 @@ class PythonProject:
     setup_py: SetupPy = field(default_factory=SetupPy)
     build_requires: tuple[str, ...] = ()
     sub_projects: tuple[str, ...] = ()
+    lists: dict[str, tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -102,7 +104,7 @@ def read_project(tree: Tree) -> PythonProject:
     setup_cfg = read_ini(tree, "setup.cfg")
     project = table(pyproject, "project")
     requirement_files = _requirement_files(tree)
-    required = [requirement_names(_lines(tree, path)) for path in requirement_files]
+    lists = {path: _read_list(tree, path) for path in sorted(filter(files.is_requirement_list, tree.contents))}
     candidates = undecided_packages(tree, pyproject, setup_cfg)
     install_requires = setup_cfg.get("options", "install_requires", fallback=None) or ""
     setup_py = read_setup_py(tree)
@@ -119,7 +121,7 @@ def read_project(tree: Tree) -> PythonProject:
         | requirement_names(setup_py.install_requires)
         | _table_names(table(pyproject, "tool", "poetry", "dependencies"))
         | _table_names(table(read_toml(tree, "Pipfile"), "packages")),
-        required=frozenset().union(*required),
+        required=frozenset().union(*(names for path, (names, _) in lists.items() if files.is_requirements(path))),
         extras=_extras(pyproject, setup_cfg, setup_py),
         groups=_groups(pyproject) | _pipenv_groups(tree),
         locked=frozenset(normalise(name) for lock in LOCKS for name in LOCKED_NAME.findall(tree.text(lock) or "")),
@@ -128,6 +130,7 @@ def read_project(tree: Tree) -> PythonProject:
         tests=tuple(files.tests(tree.paths)),
         setup_py=setup_py,
         build_requires=strings(table(pyproject, "build-system").get("requires")),
+        lists=lists,
         sub_projects=tuple(files.sub_folders(tree.paths))[: files.MAX_SUB_PROJECTS],
     )
 
@@ -161,15 +164,18 @@ def requirements_of(project: PythonProject, path: str) -> frozenset[str]:
     """Return the distributions that a requirement file names, with those of the files that it includes."""
     found: set[str] = set()
     waiting, seen = deque([path]), {path}
-    while waiting and len(seen) <= files.MAX_REQUIREMENTS:
-        current = waiting.popleft()
-        lines = _lines(project.tree, current)
-        found |= requirement_names(lines)
-        for target in _includes(current, lines):
-            if target not in seen:
-                seen.add(target)
-                waiting.append(target)
+    while waiting:
+        names, includes = project.lists.get(waiting.popleft(), (frozenset(), ()))
+        found |= names
+        new = [target for target in includes if target in project.lists and target not in seen]
+        seen.update(new)
+        waiting.extend(dict.fromkeys(new))
     return frozenset(found)
+
+
+def _read_list(tree: Tree, path: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    lines = _lines(tree, path)
+    return requirement_names(lines), tuple(_includes(path, lines))
 
 
 def _lines(tree: Tree, path: str) -> tuple[str, ...]:

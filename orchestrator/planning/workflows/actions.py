@@ -61,6 +61,15 @@ CHECKING = {
     "actions-rs/clippy-check": "cargo clippy {args}",
     "borales/actions-yarn": "yarn {cmd}",
     "bahmutov/npm-install": "npm ci",
+    "reviewdog/action-eslint": "npx eslint {eslint_flags:.}",
+    "reviewdog/action-stylelint": "npx stylelint {stylelint_input:**/*.css}",
+    "reviewdog/action-biome": "npx biome ci {biome_flags:.}",
+    "reviewdog/action-rubocop": "bundle exec rubocop {rubocop_flags}",
+    "reviewdog/action-golangci-lint": "golangci-lint run {golangci_lint_flags}",
+    "reviewdog/action-shellcheck": "shellcheck .",
+    "standardrb/standard-ruby-action": "bundle exec standardrb",
+    "giraffate/clippy-action": "cargo clippy {clippy_flags}",
+    "actions-rust-lang/rustfmt": "cargo fmt --all --check",
 }
 """Actions that are a command by another name; `{input:default}` is the value of an input."""
 

@@ -38,6 +38,7 @@ NO_CHECK = re.compile(
     r"(?:publish|release|deploy(?:ment)?|pages|docs?|documentation|bench(?:marks?)?|codeql|stale|nightly)(?![a-z]).*"
 )
 OWN_REPOSITORY = re.compile(r"github\.repository|\.repo\.full_name|github\.event\.")
+OF_A_CELL = re.compile(r" --shard[= ][0-9]+/[0-9]+(?= |$)| --manifest-path[= ](?:\./)?Cargo\.toml(?= |$)")
 POSIX_SHELL = re.compile(r"(?:.{0,60}[ \"'])?(?:bash|sh)(?: .*)?")
 
 
@@ -166,17 +167,18 @@ class Walk:
         if version and isinstance(image, Text):
             self.found.versions.append((version[0], Seen(file, image.line, version[1])))
 
-    def _steps(self, place: _Place, steps: object, scope: Scope) -> None:
+    def _steps(self, place: _Place, steps: object, scope: Scope, depth: int = 0) -> None:
         for step in steps if isinstance(steps, list) else []:
             if self._steps_left <= 0 or self.characters_left <= 0:
                 return
             self._steps_left -= 1
             self.characters_left -= _length(step)
-            if not isinstance(step, dict) or (place.only_versions and "uses" not in step):
-                continue
-            if not self._runs(step, scope):
+            if not isinstance(step, dict) or not self._runs(step, scope):
                 continue
             here = scope.with_env(set_env(step, scope))
+            if "parallel" in step and depth < MAX_DEPTH and self._trail.applies(any_rules.PARALLEL):
+                self._steps(place, step["parallel"], here, depth + 1)
+                continue
             uses = step.get("uses")
             if isinstance(uses, str):
                 self._uses(place, uses, step, here)
@@ -260,7 +262,7 @@ class Walk:
             version = rustup_version(command.text)
             if version:
                 self.found.versions.append(("rust", Seen(place.file, at, version)))
-            seen = Seen(place.file, at, _without_shards(command.text), inside, merged)
+            seen = Seen(place.file, at, _normal(command.text), inside, merged)
             place.commands += self._expansion.of(seen)
 
 
@@ -335,6 +337,8 @@ def _line(text: str) -> int | None:
     return text.line if isinstance(text, Text) else None
 
 
-def _without_shards(command: str) -> str:
-    """Return the command without `--shard 1/3`, which would run a part of the tests."""
-    return re.sub(r" --shard[= ][0-9]+/[0-9]+", "", command)
+def _normal(command: str) -> str:
+    """Return the command without flags that a cell of a matrix gives it: `--shard 1/3`, which would run a part of the
+    tests, and `--manifest-path ./Cargo.toml`, which is the one that Cargo takes by itself.
+    """
+    return OF_A_CELL.sub("", command)
