@@ -31,8 +31,9 @@ check: venv ## lint, format, types, import contracts, and the tests that start n
 	@echo "== import contracts" && .venv/bin/lint-imports
 	@echo "== fast tests" && $(PY) -m pytest -m "$(FAST)"
 
-bench: venv ## the figures of docs/performance.md, measured now
-	@$(PY) -m bench
+bench: venv images ## the figures of docs/performance.md, measured now
+	@echo "== bench"
+	@$(ENGINE_ENV) && $(PY) -m bench
 
 clean: ## remove the environment, the engine started here, our containers, images, volumes and caches
 	@echo "== clean"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
-from bench import planning
+from bench import image_decision, planning
 from bench.measure import table
 
 
 async def main() -> None:
     """Measure everything and print the table."""
     with tempfile.TemporaryDirectory(prefix="draftsman-bench-") as folder:
+        print("bench: plans", file=sys.stderr)
         figures = await planning.measure(Path(folder))
+        print("bench: images", file=sys.stderr)
+        figures += await image_decision.measure(Path(folder))
     print(table(figures))
 
 

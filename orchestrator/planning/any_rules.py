@@ -53,7 +53,6 @@ ACTIONS = Rule(
 MAKE_RECIPE = Rule(
     "any.full.make-recipe", "`make X` in a workflow counts as the recipe of X, where that is all plain commands."
 )
-SHELL_INSIDE = Rule("any.full.shell-inside", "`bash -c '...'` counts as the plain commands between its quotes.")
 JUST_RECIPE = Rule(
     "any.full.just-recipe", "`just X` in a workflow counts as the recipe of X, where that is all plain commands."
 )

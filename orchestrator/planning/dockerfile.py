@@ -13,6 +13,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from draftsman.domain.errors import PlanError, SettingsError
 from draftsman.domain.plan import Profile, Toolchain
 from orchestrator.planning import grammar
+from orchestrator.planning.part import CopiedProgram
 from orchestrator.planning.trail import show
 from orchestrator.planning.versions import DEBIAN_IMAGE, UV
 
@@ -40,6 +41,7 @@ class Ingredients:
     uv: bool
     steps: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
+    programs: tuple[CopiedProgram, ...] = ()
 
 
 def render_dockerfile(
@@ -73,6 +75,7 @@ def render_dockerfile(
             {"ecosystem": toolchain.ecosystem, "image": _checked_image(image_prefix + toolchain.image)}
             for toolchain in copied
         ],
+        programs=[_checked_program(image_prefix, program) for program in dict.fromkeys(ingredients.programs)],
         apt=_checked_packages([*APT, *ingredients.apt, *needs]),
         uv=UV if ingredients.uv else None,
         env=[_checked_variable(variable) for variable in dict.fromkeys(ingredients.env)],
@@ -92,6 +95,13 @@ def _checked_image(image: str) -> str:
     if not grammar.fits(grammar.IMAGE, image):
         raise PlanError(f"{show(image)!r} is not the name of an image.")
     return image
+
+
+def _checked_program(image_prefix: str, program: CopiedProgram) -> dict[str, str]:
+    if not grammar.fits(grammar.PROGRAM_PATH, program.path):
+        raise PlanError(f"{show(program.path)!r} is not where an image has a program.")
+    name = program.path.rpartition("/")[2]
+    return {"name": name, "path": program.path, "image": _checked_image(image_prefix + program.image)}
 
 
 def _checked_step(step: str) -> str:

@@ -19,6 +19,9 @@ IMAGE_STEP = re.compile(r"[a-z]+( [A-Za-z0-9._/:=*@\[\]-]{1,100}){1,40}")
 IMAGE_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}=[A-Za-z0-9._/-]{1,60}")
 """A variable that a generated image sets, with its value."""
 
+PROGRAM_PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]{0,60}){1,6}")
+"""Where an image has a program."""
+
 PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./+-]{0,250}")
 FLAG = re.compile(r"--[a-z][a-z0-9-]{0,60}(=[A-Za-z0-9_./,:+-]{1,200})?")
 PIN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6}){1,3}")

@@ -27,12 +27,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedProgram:
+    """A tool that the image copies out of the official image of its makers: one file that needs no library."""
+
+    image: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """An ecosystem's toolchain and commands. `apt` names Debian packages, `caches` the managers to cache.
 
     `steps` are commands that the image runs once its toolchain is there: each of words that passed a grammar.
     `env` holds variables that the image sets, as `NAME=value`.
     `also` are toolchains that its `steps` put into the image, beside its own.
+    `programs` are tools that the image copies from images of their own.
     `needed` says that another ecosystem's setup needs the toolchain, even where this one has nothing to check.
     """
 
@@ -46,6 +55,7 @@ class Part:
     steps: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     also: tuple[Toolchain, ...] = ()
+    programs: tuple[CopiedProgram, ...] = ()
     needed: bool = False
 
 

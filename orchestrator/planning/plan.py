@@ -332,6 +332,7 @@ def _gather(
         uv=_uses_uv(profile),
         steps=tuple(step for one in ordered for step in one.part.steps),
         env=tuple(variable for one in ordered for variable in one.part.env),
+        programs=tuple(program for one in ordered for program in one.part.programs),
     )
 
 

@@ -289,8 +289,9 @@ class _Reader:
             elif name == "export":
                 self._export(words[1:])
             elif name in SHELLS and (inner := self._inner(words, env)) is not None:
-                self._begin(words[:1], whole=True)
-                sure = sure and inner.whole
+                self.begun += inner.begun
+                self.unfinished += inner.unfinished
+                self.whole = self.whole and inner.whole
                 ready += inner.commands
             elif name not in NOISE or not words[0].plain:
                 command = self._plain(words, env)
@@ -304,7 +305,7 @@ class _Reader:
         """Return what `bash -c '...'` runs; None where it is no such call, or not known."""
         flags = list(takewhile(lambda word: FLAGS_OF_SHELL.fullmatch(word.text), words[1:]))
         script = words[len(flags) + 1 :]
-        if len(script) != 1 or not any(flag.text.endswith("c") for flag in flags) or not script[0].plain:
+        if len(script) != 1 or not any(flag.text.endswith("c") for flag in flags) or not script[0].known:
             return None
         if self._shells >= MAX_INNER or any(value is None for value in env.values()):
             return None
@@ -373,12 +374,14 @@ class _Reader:
         if not all(word.plain for word in words) or any(value is None for value in env.values()):
             return None
         name = words[0].text
-        if name in ASKING or name in self._functions or any(WORKSPACE in word.text for word in words):
+        if name in ASKING or name in self._functions:
             return None
         if not PROGRAM.fullmatch(name) or ".." in name.split("/"):
             return None
         text = " ".join(word.written for word in words)
-        if len(text) > MAX_COMMAND:
+        if WORKSPACE in text and not self._folder:
+            text = re.sub(rf"(?<![^ =]){WORKSPACE}/(?=[A-Za-z0-9])", "", text)
+        if len(text) > MAX_COMMAND or WORKSPACE in text:
             return None
         merged = self._exported | {key: value for key, value in env.items() if value is not None}
         return PlainCommand(text, words[0].line, self._folder, tuple(sorted(merged.items())))

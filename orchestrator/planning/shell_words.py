@@ -37,7 +37,8 @@ class UnreadableError(Exception):
 class Token:
     """A word (`operator` False) or an operator. `text` is as the shell passes it on; `line` counts from 0.
 
-    `plain` says that the word is known and can be written again. `quoted` says that quotes were in it.
+    `plain` says that the word is known and can be written again, `known` the former alone. `quoted` says that quotes
+    were in it.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Token:
     operator: bool = False
     plain: bool = True
     quoted: bool = False
+    known: bool = True
 
     @property
     def written(self) -> str:
@@ -143,8 +145,7 @@ class Splitter:
             yield from (Token(word, line) for word in lone.split())
             return
         text = "".join(parts)
-        plain = plain and QUOTABLE.fullmatch(text) is not None
-        yield Token(text, line, plain=plain, quoted=quoted)
+        yield Token(text, line, plain=plain and QUOTABLE.fullmatch(text) is not None, quoted=quoted, known=plain)
 
     def _double(self) -> tuple[str, bool]:
         """Return what stands in double quotes, and whether it is known."""

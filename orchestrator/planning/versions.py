@@ -77,6 +77,21 @@ RUFF = "0.17.6"
 """The ruff that runs where a repository configures it and names no release of it."""
 
 
+GOLANGCI_PINS = {"1": "v1.64.8", "2": "v2.13.1"}
+"""The golangci-lint that runs where a workflow takes the latest, by the format of its configuration."""
+
+GOLANGCI_BUILT_WITH = (
+    ((2, 13), (1, 27)),
+    ((2, 9), (1, 26)),
+    ((2, 4), (1, 25)),
+    ((1, 64), (1, 24)),
+    ((1, 60), (1, 23)),
+    ((1, 56), (1, 22)),
+    ((1, 54), (1, 21)),
+    ((1, 52), (1, 20)),
+)
+"""The first release of golangci-lint that was built with each Go, the newest first. Source: its changelog."""
+
 NODE_MANAGERS: dict[str, tuple[str, ...]] = {
     "npm": ("11.21.2", "10.9.9", "9.9.4", "8.19.4"),
     "pnpm": ("10.34.8", "12.21.0", "11.28.10", "9.15.9", "8.15.9", "7.33.7", "6.35.1"),

@@ -103,7 +103,7 @@ def _fetch_npm(project: Project, folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise ArchiveError(f"{project.archive} is fetched by `npm pack`, and there is no npm here: install Node.js.")
-    order = [npm, "pack", "--silent", f"{project.name}@{project.version}"]
+    order = [npm, "pack", "--loglevel=error", f"{project.name}@{project.version}"]
     done = subprocess.run(order, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return _only_file(folder, project, done)
 
@@ -149,7 +149,8 @@ def _only_file(folder: Path, project: Project, done: subprocess.CompletedProcess
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     """Return the client's last word, without addresses."""
-    lines = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    lines = [line for line in said if "A complete log" not in line] or ["no reason given"]
     return re.sub(r"\S*://\S*", "", lines[-1]).strip()[:300]
 
 

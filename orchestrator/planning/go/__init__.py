@@ -5,6 +5,7 @@ from __future__ import annotations
 from draftsman.domain.plan import Toolchain, Tree
 from orchestrator.planning.go import rules
 from orchestrator.planning.go.checks import choose_fast, choose_full
+from orchestrator.planning.go.golangci import CONFIGS, choose_lint
 from orchestrator.planning.go.module import GoModule, read_module
 from orchestrator.planning.go.version import choose_go, image_of
 from orchestrator.planning.part import Ecosystem, Part, Question
@@ -12,7 +13,7 @@ from orchestrator.planning.rule import rules_in
 from orchestrator.planning.system_packages import GO_NEEDS, needed
 from orchestrator.planning.trail import Trail
 
-READ = ("go.mod", "go.work", ".go-version", "Makefile")
+READ = ("go.mod", "go.work", ".go-version", "Makefile", *CONFIGS)
 MANIFESTS = ("go.work", "go.mod")
 
 
@@ -31,14 +32,17 @@ def infer(question: Question, trail: Trail) -> Part | None:
     version = choose_go(tree, module, question.workflows, trail)
     if question.manager is None:
         trail.note("dependency_manager", "go", "a Go module", file=next(iter(present), None), by=rules.MODULE)
+    lint = choose_lint(tree, version, question.workflows, trail) if present else None
+    fast = choose_fast(tree, module, question.workflows, trail, linted=lint is not None) if present else ()
     return Part(
         toolchain=Toolchain("go", version, image_of(version)),
         manager="go",
         setup=_setup(tree, module, trail),
-        fast=choose_fast(tree, module, question.workflows, trail) if present else (),
+        fast=(*((lint[0],) if lint else ()), *fast),
         full=choose_full(tree, module, question.workflows, trail) if present else (),
         caches=("go",),
         apt=_system_packages(module, trail),
+        programs=(lint[1],) if lint else (),
     )
 
 

@@ -8,9 +8,10 @@ from draftsman.domain.plan import Tree
 from orchestrator.planning.command_flags import Flags, joined, with_variables, words_of
 from orchestrator.planning.documents import line_of
 from orchestrator.planning.go import rules
+from orchestrator.planning.go.formatting import format_check
 from orchestrator.planning.go.module import GoModule
 from orchestrator.planning.trail import Trail
-from orchestrator.planning.workflows import Seen, Workflows, is_workflow
+from orchestrator.planning.workflows import Seen, Workflows
 
 VARIABLES = frozenset({"CGO_ENABLED", "GOEXPERIMENT", "GOFLAGS", "GODEBUG"})
 FLAGS = Flags(
@@ -35,31 +36,26 @@ FLAGS = Flags(
     dropped_with_value=frozenset({"-coverprofile", "-covermode", "-coverpkg"}),
 )
 PACKAGES = re.compile(r"\./[A-Za-z0-9_./-]{0,200}|\.")
-CONFIGURED_LINT = (".golangci.yml", ".golangci.yaml", ".golangci.toml", ".golangci.json")
 MAKE_TARGETS = ("test", "tests", "unit-test", "test-unit", "unit", "check")
 NOT_INSTALLED = re.compile(r"docker|gotestsum|golangci|ginkgo|kind|envtest|\$\(shell|\$\(MAKE\)|\./")
-FORMAT_CHECK = re.compile(r"gofmt (?:-[se] )*-[sled]*[ld]")
-MAX_WORKFLOWS = 10
 
 
-def choose_fast(tree: Tree, module: GoModule, workflows: Workflows, trail: Trail) -> tuple[str, ...]:
-    """Return the commands that vet, and check the formatting where a workflow does."""
+def choose_fast(
+    tree: Tree, module: GoModule, workflows: Workflows, trail: Trail, *, linted: bool = False
+) -> tuple[str, ...]:
+    """Return the commands that vet, and check the formatting where a workflow does.
+
+    `linted` says that a linter runs which calls vet itself.
+    """
     commands = []
-    if trail.applies(rules.VET):
+    if trail.applies(rules.VET) and not linted:
         patterns = _patterns(tree, module, trail)
         trail.note("fast", "go vet", "it comes with Go, and reads all packages", by=rules.VET)
         commands.append(f"go vet {patterns}")
-    place = _format_check(tree, workflows)
+    place = format_check(tree, workflows)
     if place is not None and trail.applies(rules.GOFMT):
-        file, line = place
-        vendored = any(path.startswith("vendor/") for path in tree.paths)
-        files = "$(git ls-files '*.go' ':!vendor')" if vendored else "."
-        trail.note("fast", "gofmt -l", "a workflow checks the formatting", file=file, line=line, by=rules.GOFMT)
-        commands.append(f"! gofmt -l {files} | grep .")
-    for file in CONFIGURED_LINT:
-        if file in tree.paths and trail.applies(rules.GOLANGCI):
-            rule = "not run: no setup installs golangci-lint. Set `setup` and `fast` in the profile to run it"
-            trail.note("fast", file, rule, file=file, by=rules.GOLANGCI)
+        trail.note("fast", place.command, "a workflow checks the formatting", file=place.file, line=place.line, by=rules.GOFMT)
+        commands.append(f"! {place.command} | grep .")
     return tuple(commands)
 
 
@@ -157,16 +153,4 @@ def _make_test(tree: Tree, workflows: Workflows) -> tuple[Seen, int] | None:
         joined = "\n".join(body)
         if line and "go test" in joined and not NOT_INSTALLED.search(joined.replace("./...", "")):
             return seen, line
-    return None
-
-
-def _format_check(tree: Tree, workflows: Workflows) -> tuple[str, int | None] | None:
-    """Return where a workflow lists unformatted files. Such lines hold `$(...)`, so they are no plain commands."""
-    for seen in workflows.commands:
-        if FORMAT_CHECK.match(seen.text):
-            return seen.file, seen.line
-    for path in sorted(filter(is_workflow, tree.paths))[:MAX_WORKFLOWS]:
-        line = line_of(tree.text(path), FORMAT_CHECK.pattern)
-        if line is not None:
-            return path, line
     return None

@@ -24,7 +24,12 @@ VENDORED = Rule("go.setup.vendored", "With `vendor/modules.txt` the modules are 
 VET = Rule("go.fast.vet", "`go vet` checks all packages.")
 GOFMT = Rule("go.fast.gofmt", "Formatting is checked where a workflow checks it, vendored files apart.")
 GOLANGCI = Rule(
-    "go.fast.golangci", "golangci-lint is not installed by the setup, so its configuration alone runs nothing."
+    "go.fast.golangci",
+    "golangci-lint runs as the workflow runs it, in place of `go vet`; its configuration alone runs nothing.",
+)
+GOLANGCI_RELEASE = Rule(
+    "go.image.golangci-release",
+    "The image gets the golangci-lint that the workflow names, if that is new enough for the plan's Go.",
 )
 TESTS = Rule("go.full.tests", "`_test.go` files are run by `go test`, those of vendored and nested modules apart.")
 WORKSPACE = Rule("go.full.workspace", "`go.work` decides which modules are checked.")

@@ -30,7 +30,7 @@ def infer(question: Question, trail: Trail) -> Part | None:
     if not question.forced and not _is_project(project, trail):
         return None
     version = choose_python(project, question.workflows, trail)
-    practice = with_scripts(project, read_practice(question.workflows), trail)
+    practice = with_scripts(project, read_practice(question.workflows, question.tree, trail), trail)
     manager = decide_manager(project, practice, question.overrides, question.manager, trail)
     free = question.overrides.setup is None
     runner = choose_runner(project, practice, version, _is_locked(project, manager), trail) if free else None

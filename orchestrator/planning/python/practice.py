@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from draftsman.domain.plan import Tree
 from orchestrator.planning.python.calls import Call, calls_by_job
+from orchestrator.planning.python.shell_calls import ShellScripts
+from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Workflows
 
 ASIDE = re.compile(
     r"bench|docs?\b|releas|publish|deploy|nightly|wheel|integration|e2e|end.to.end|windows|macos|fuzz|downstream|smoke"
-    r"|min(?:imum|imal)?\b|oldest|pypy|codspeed|canary|upstream|docker|conda"
+    r"|min(?:imum|imal)?\b|oldest|pypy|codspeed|canary|upstream|docker|conda|emscripten|pyodide|wasm|android|\bios\b"
 )
 """Jobs that are not the first to ask how the tests run."""
 
 TEST_JOB = re.compile(r"test|\bci\b|unit|check|build|python|main|tox|nox")
-TEST_PROGRAMS = re.compile(r"(?:[A-Za-z0-9_./-]*/)?run_?tests?\.py")
+TEST_PROGRAMS = re.compile(r"(?:[A-Za-z0-9_./-]*/)?(?:run[_-]?(?:unit[_-]?)?tests?(?:\.py)?|test[_-]?runner\.py)")
+INSTALL_PROGRAMS = re.compile(r"(?:[A-Za-z0-9_.-]+/)+(?:install|bootstrap)(?:[_-](?:dev|deps|dependencies|test)){0,3}(?:\.py)?")
 MAX_TEST_CALLS = 3
 
 
@@ -36,9 +40,11 @@ class Practice:
         return tuple(call for call in self.calls if call.program == program)
 
 
-def read_practice(workflows: Workflows) -> Practice:
+def read_practice(workflows: Workflows, tree: Tree, trail: Trail) -> Practice:
     """Return what the workflows practise. A job that only tests elsewhere (benchmarks, Windows) comes last."""
-    jobs = sorted(calls_by_job(workflows), key=lambda job: _weight(job[0]))
+    scripts = ShellScripts(tree, trail)
+    jobs = [(name, scripts.opened(calls)) for name, calls in calls_by_job(workflows)]
+    jobs.sort(key=lambda job: _weight(job[0]))
     calls = tuple(call for _, one in jobs for call in one)
     tested = [one for _, one in jobs if any(map(runs_tests, one))]
     job = tested[0] if tested else ()
@@ -65,6 +71,11 @@ def runs_tests(call: Call) -> bool:
     if call.program in ("django", "django-admin"):
         return words[1:2] == ("test",)
     return call.program == "python" and is_test_program(words)
+
+
+def installs_by_program(call: Call) -> bool:
+    """Return whether a call is one of the repository's own Python programs that install what tests need."""
+    return call.program == "python" and len(call.words) == 2 and INSTALL_PROGRAMS.fullmatch(call.words[1]) is not None
 
 
 def is_test_program(words: tuple[str, ...]) -> bool:

@@ -184,6 +184,14 @@ SCRIPTS = Rule(
     "python.fast.scripts",
     "Scripts of PDM, poe and taskipy are read: what they call is called directly.",
 )
+SHELL_SCRIPTS = Rule(
+    "python.fast.shell-scripts",
+    "The shell scripts that the workflows run are read: what they call is called directly.",
+)
+LINT_TARGETS = Rule(
+    "python.fast.lint-targets",
+    "Where no workflow runs a linter, the lint targets of the Makefile and of tox say which ones run, and on what.",
+)
 TOX_FAST = Rule("python.fast.tox", "tox environments that only check run as fast checks where tox runs the tests.")
 NOX_FAST = Rule("python.fast.nox", "nox sessions that only check run as fast checks where nox runs the tests.")
 HATCH_FAST = Rule("python.fast.hatch", "hatch scripts that only check run as fast checks where hatch runs the tests.")
