@@ -10,7 +10,12 @@ PROJECT_IN_FOLDER = Rule(
 )
 SUB_PROJECT = Rule(
     "any.project.named",
-    "Where the top has tests, it decides; manifests in folders are named in the evidence.",
+    "Where the top has tests, it decides; projects in folders are named, with what a workflow runs in them.",
+)
+OWNER = Rule(
+    "any.manager.owner",
+    "Of several ecosystems with tests that one owns them whose tests a workflow runs, whose manifest names the "
+    "project, whose source files are the most, in this order; one that only builds for another does not.",
 )
 NO_ECOSYSTEM = Rule("any.image.none", "Without any ecosystem the image is a plain Debian.")
 COMMAND_PACKAGES = Rule("any.image.command-packages", "What the commands call (make, cmake, ...) is installed.")
@@ -34,7 +39,7 @@ LINUX_ONLY = Rule(
 PARALLEL = Rule("any.full.workflow-parallel", "Steps of a `parallel` group count, one after the other.")
 BROKEN_WORKFLOW = Rule(
     "any.full.workflow-broken",
-    "A workflow that cannot be read counts as absent, and a warning names its line, where it may have held checks.",
+    "A workflow or action that cannot be read counts as absent, and a warning names its line.",
 )
 MATRIX = Rule(
     "any.full.workflow-matrix",
@@ -62,6 +67,24 @@ WORKFLOW_TASK = Rule(
     "any.full.workflow-task",
     "Where no ecosystem has tests, the make target or script named after tests that a workflow runs is the tests.",
 )
+TASK_VARIABLES = Rule(
+    "any.full.task-variables",
+    "A task gets the plain variables that its workflow sets for it, but for those that choose a compiler.",
+)
+NATIVE_WORKFLOW = Rule(
+    "any.full.native-workflow",
+    "Where no ecosystem has tests, a job that runs `./configure`, `cmake` or `meson` before its tests is the setup and "
+    "the tests; the compiler is the image's own.",
+)
+CMAKE = Rule(
+    "any.full.cmake", "Where nothing else has tests, a CMakeLists.txt that turns testing on is built, and ctest run."
+)
+MESON = Rule("any.full.meson", "Where nothing else has tests, a meson.build with tests is built, and they are run.")
+AUTOTOOLS = Rule(
+    "any.full.autotools",
+    "Where nothing else has tests, a project of `configure` whose Makefile template has some is configured, built and "
+    "tested; `autoreconf` makes a `configure` that is not in the tree.",
+)
 MAKE_TEST = Rule(
     "any.full.make-test", "Where nothing else has tests, the target `test`, else `check`, of the Makefile is the tests."
 )
@@ -81,4 +104,8 @@ TASK_TOOLS = Rule(
     "any.full.task-tools", "A task that calls docker, or a language that is not there, is not run: it can only fail."
 )
 TASK_REWRITES = Rule("any.full.task-rewrites", "A task that rewrites files is no check.")
+WORKFLOW_PACKAGES = Rule(
+    "any.image.workflow-packages",
+    "Of the packages that a job installs before it configures, headers (`*-dev`) and common build tools are installed.",
+)
 TASK_PACKAGES = Rule("any.image.task-packages", "What tasks call (make, bats, shellcheck, a C compiler) is installed.")

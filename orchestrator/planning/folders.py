@@ -7,13 +7,19 @@ from dataclasses import replace
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Tree
-from orchestrator.planning import grammar
+from orchestrator.planning import any_rules, grammar
 from orchestrator.planning.part import Part
-from orchestrator.planning.trail import Trail
+from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.workflows import Workflows
 
 MAX_FOLDERS = 4
 """Projects of one repository that are checked; the others are named in the evidence."""
+
+MAX_NAMED = 5
+"""Commands of a workflow that are named for a project which is not checked."""
+
+MAX_SHOWN = 120
+"""Characters of each."""
 
 MAX_DEPTH = 3
 """Folders deep that a project may lie, as in `services/api/server`."""
@@ -90,6 +96,20 @@ def workflows_under(workflows: Workflows, folder: str) -> Workflows:
             jobs.append(replace(job, commands=commands))
     first = {seen.text: seen for job in reversed(jobs) for seen in reversed(job.commands)}
     return replace(workflows, commands=tuple(reversed(first.values())), jobs=tuple(jobs))
+
+
+def note_unchecked(folder: str, workflows: Workflows, trail: Trail) -> None:
+    """Note a project in a folder that is not checked, and what a workflow runs there, for a person's profile."""
+    why = "a project of its own, not checked: the top decides"
+    for job in workflows.jobs:
+        run = [seen for seen in job.commands if seen.folder == folder]
+        if run:
+            commands = ", ".join(f"`{show(seen.text, MAX_SHOWN)}`" for seen in run[:MAX_NAMED])
+            more = f" and {len(run) - MAX_NAMED} more" if len(run) > MAX_NAMED else ""
+            why += f". The workflow runs {commands}{more} in it: what of it should be a check goes into the profile"
+            trail.note("project", folder, why, file=run[0].file, line=run[0].line, by=any_rules.SUB_PROJECT)
+            return
+    trail.note("project", folder, why, by=any_rules.SUB_PROJECT)
 
 
 def placed(part: Part, folder: str) -> Part:

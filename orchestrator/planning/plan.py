@@ -16,6 +16,7 @@ from orchestrator.planning.ecosystems import ECOSYSTEMS
 from orchestrator.planning.folders import (
     MAX_FOLDERS,
     at_top,
+    note_unchecked,
     placed,
     project_folders,
     relocate,
@@ -24,6 +25,7 @@ from orchestrator.planning.folders import (
     workflows_under,
 )
 from orchestrator.planning.own_dockerfile import OwnDockerfile
+from orchestrator.planning.owner import Claim, owner_of
 from orchestrator.planning.part import Ecosystem, Part, Question
 from orchestrator.planning.repo_file import Said, join
 from orchestrator.planning.submodules import note_submodules
@@ -35,6 +37,10 @@ from orchestrator.planning.workflows import Workflows, read_workflows
 
 EXACT = re.compile(r"[a-z]{0,10}[-@]?v?[0-9]+(\.[0-9]+){0,2}")
 """A version as files such as `.python-version` name it; a range is none."""
+
+
+BROUGHT = {"rust": frozenset({"cargo", "rustc"}), "node": frozenset({"nodejs", "npm"})}
+"""Debian packages that a part asks for and that another part's toolchain stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def make_plan(
     workflows = read_workflows(tree, trail)
     found = _infer(tree, workflows, overrides, trail)
     tasks = _tasks(tree, workflows, found, overrides, trail)
-    primary = _primary(found, overrides)
+    primary = _primary(found, tree, workflows, overrides, trail)
     ordered = sorted(found, key=lambda one: one is not primary)
     own = own or own_dockerfile.infer(tree, overrides, _exact_versions(ordered), trail)
     profile = _profile(ordered, tasks, overrides, own)
@@ -132,9 +138,7 @@ def _infer(tree: Tree, workflows: Workflows, overrides: ProfileOverrides, trail:
         found += _infer_in_folders(tree, workflows, folders, trail)
     elif trail.applies(any_rules.SUB_PROJECT):
         for folder in folders[:MAX_FOLDERS]:
-            trail.note(
-                "project", folder, "a project of its own, not checked: the top decides", by=any_rules.SUB_PROJECT
-            )
+            note_unchecked(folder, workflows, trail)
     useful = [one for one in found if one.forced or one.part.fast or one.part.full]
     useful = [one for one in found if one in useful or (useful and one.part.needed)]
     if not trail.applies(any_rules.USELESS_PART):
@@ -205,17 +209,22 @@ def _override_programs(overrides: ProfileOverrides) -> frozenset[str]:
     return called_programs([overrides.setup or "", *(overrides.fast or ()), *(overrides.full or ())])
 
 
-def _primary(found: list[Inferred], overrides: ProfileOverrides) -> Inferred | None:
+def _primary(
+    found: list[Inferred], tree: Tree, workflows: Workflows, overrides: ProfileOverrides, trail: Trail
+) -> Inferred | None:
     """Return the ecosystem that owns the tests; the profile's manager decides first."""
-    ranked = sorted(
-        found,
-        key=lambda one: (
-            one.part.manager != overrides.dependency_manager,
-            not one.part.full,
-            not (one.part.full or one.part.fast),
-        ),
-    )
-    return ranked[0] if ranked else None
+    asked = [one for one in found if one.part.manager == overrides.dependency_manager]
+    tested = [one for one in asked or found if one.part.full]
+    useful = [one for one in asked or found if one.part.fast]
+    ranked = tested or useful or asked or found
+    if not tested:
+        return ranked[0] if ranked else None
+    claims = {
+        one.ecosystem.name: Claim(one.ecosystem.name, one.ecosystem.words, one.trail.evidence, one.part.needed)
+        for one in reversed(tested)
+    }
+    owner = owner_of(list(reversed(claims.values())), tree, workflows, trail)
+    return next(one for one in tested if one.ecosystem.name == owner)
 
 
 def _profile(
@@ -225,7 +234,7 @@ def _profile(
     inferred = Profile(
         dockerfile=None,
         dependency_manager=parts[0].manager if parts else "none",
-        setup=" && ".join(command for part in parts for command in part.setup),
+        setup=" && ".join([*(command for part in parts for command in part.setup), *tasks.setup]),
         fast=tuple(command for part in parts for command in part.fast) or tasks.fast,
         full=tuple(command for part in parts for command in part.full) or tasks.full,
     )
@@ -323,12 +332,14 @@ def _gather(
     ordered: list[Inferred], toolchains: tuple[Toolchain, ...], profile: Profile, repo: str, packages: list[str]
 ) -> Ingredients:
     """Return what the Dockerfile is made of."""
+    needs = [*packages, *(package for one in ordered for package in one.part.apt)]
+    brought = {package for one in toolchains for package in BROUGHT.get(one.ecosystem, ())}
     return Ingredients(
         repo=repo,
         profile=profile,
         base=toolchains[0] if toolchains else None,
         copied=tuple(one for one in toolchains[1:] if one.image),
-        apt=tuple(packages + [package for one in ordered for package in one.part.apt]),
+        apt=tuple(package for package in needs if package not in brought),
         uv=_uses_uv(profile),
         steps=tuple(step for one in ordered for step in one.part.steps),
         env=tuple(variable for one in ordered for variable in one.part.env),

@@ -12,6 +12,20 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from orchestrator.planning.folder_path import WORKSPACE, joined
+from orchestrator.planning.shell_vocabulary import (
+    ASKING,
+    ASSIGNMENT,
+    BEFORE_COMMANDS,
+    CLOSERS,
+    ENDING,
+    FLAGS_OF_SHELL,
+    MOVING,
+    NOISE,
+    OPENERS,
+    PROCESSORS,
+    PROGRAM,
+    SHELLS,
+)
 from orchestrator.planning.shell_words import Splitter, Token, UnreadableError
 
 MAX_SCRIPT = 16 * 1024
@@ -26,42 +40,6 @@ MAX_COMMAND = 400
 
 MAX_INNER = 3
 """Shells in a command of a shell."""
-
-PROCESSORS = re.compile(r"\$\(nproc(?: --all)?\)|`nproc(?: --all)?`|\$\(getconf _NPROCESSORS_ONLN\)")
-FLAGS_OF_SHELL = re.compile(r"-[eluxo]*c|-[elux]{1,4}|-[elux]{0,4}o|pipefail")
-
-PROGRAM = re.compile(r"(?:\./)?[A-Za-z0-9_][A-Za-z0-9_./+:@-]*")
-ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,60})=(.*)", re.DOTALL)
-NOISE = frozenset(
-    {
-        "echo",
-        "printf",
-        "true",
-        ":",
-        "set",
-        "shopt",
-        "source",
-        ".",
-        "pwd",
-        "sleep",
-        "ls",
-        "trap",
-        "unset",
-        "cat",
-        "df",
-        "uname",
-        "date",
-    }
-)
-ENDING = frozenset({"exit", "return", "exec"})
-ASKING = frozenset({"test", "command", "type", "hash", "which", "eval"})
-"""What follows these in a chain runs at times only."""
-
-OPENERS = frozenset({"if", "for", "while", "until", "case", "select", "{", "[["})
-CLOSERS = frozenset({"fi", "done", "esac", "}", "]]"})
-BEFORE_COMMANDS = frozenset({"then", "do", "else", "elif", "!", "time"})
-MOVING = frozenset({"cd", "pushd", "popd"})
-SHELLS = frozenset({"bash", "sh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +66,7 @@ class Reading:
     unfinished: tuple[PlainCommand, ...] = ()
 
 
-def read_script(
-    script: str, folder: str = "", variables: Mapping[str, str] | None = None, depth: int = 0
-) -> Reading:
+def read_script(script: str, folder: str = "", variables: Mapping[str, str] | None = None, depth: int = 0) -> Reading:
     """Return the plain commands of a script that starts in a folder, at most `MAX_COMMANDS`.
 
     The number of processors, which scripts pass on to what runs several jobs, is 2. `depth` counts the shells that

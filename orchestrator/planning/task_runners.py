@@ -14,6 +14,7 @@ from orchestrator.planning import any_rules, grammar
 from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.justfile import called_recipes, read_justfile
 from orchestrator.planning.makefile import MAKEFILES, called_targets, read_makefile
+from orchestrator.planning.native_build import NativeBuild, conventional_builds, native_builds, own_variables
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.shell_script import read_script
 from orchestrator.planning.system_packages import COMMAND_NEEDS, COMPILER
@@ -79,16 +80,20 @@ C_SOURCES = {(".c",): COMPILER, (".cc", ".cpp", ".cxx"): ("g++",)}
 
 @dataclass(frozen=True, slots=True)
 class TaskChecks:
-    """The fast and full commands, and the Debian packages that they need."""
+    """The fast and full commands, what builds before them, and the Debian packages that they need."""
 
     fast: tuple[str, ...] = ()
     full: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A command that may be a check: `inner` is what it is known to run, `why` how it was found."""
+    """A command that may be a check: `inner` is what it is known to run, `why` how it was found.
+
+    `setup` is what has to run before it, `apt` what that needs, `env` the variables that the workflow sets for it.
+    """
 
     command: str
     file: str
@@ -96,6 +101,14 @@ class _Task:
     inner: tuple[str, ...]
     why: str
     by: Rule
+    env: tuple[tuple[str, str], ...] = ()
+    setup: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """Return the command behind its variables."""
+        return " ".join([*(f"{name}={grammar.quoted(value)}" for name, value in self.env), self.command])
 
 
 def task_runner_checks(
@@ -104,14 +117,24 @@ def task_runner_checks(
     """Return the checks that task runners hold. `programs` are those of the toolchains that will be there."""
     full = _first_fit(_tests(tree, workflows, trail), "full", programs, trail)
     fast = _first_fit(_linters(tree, workflows, trail), "fast", programs, trail)
-    commands = tuple(task.command for task in full), tuple(task.command for task in fast if task not in full)
-    return TaskChecks(commands[1], commands[0], _packages([*full, *fast], tree, trail))
+    setup = tuple(dict.fromkeys(command for task in full for command in task.setup))
+    for command in setup:
+        task = next(task for task in full if command in task.setup)
+        trail.note("setup", command, f"before `{task.command}`", file=task.file, line=task.line, by=task.by)
+    return TaskChecks(
+        fast=tuple(task.whole for task in fast if task not in full),
+        full=tuple(task.whole for task in full),
+        apt=_packages([*full, *fast], tree, trail),
+        setup=setup,
+    )
 
 
 def _tests(tree: Tree, workflows: Workflows, trail: Trail) -> Iterator[list[_Task]]:
     """Yield groups of tasks, the strongest first; the first group with one that can run decides."""
+    for group in native_builds(workflows, trail):
+        yield [_native(one) for one in group]
     if trail.applies(any_rules.WORKFLOW_TASK):
-        yield list(_run_by_workflows(workflows, TESTING, any_rules.WORKFLOW_TASK))
+        yield list(_run_by_workflows(workflows, TESTING, any_rules.WORKFLOW_TASK, trail))
     if trail.applies(any_rules.MAKE_TEST):
         yield from ([task] for task in _make_targets(tree, ("test", "tests", "check"), any_rules.MAKE_TEST))
     if trail.applies(any_rules.JUST_TEST):
@@ -122,11 +145,17 @@ def _tests(tree: Tree, workflows: Workflows, trail: Trail) -> Iterator[list[_Tas
             if text is not None and path in tree.paths:
                 inner = read_script(text).begun
                 yield [_Task(_script_call(path, text), path, None, inner, "named after tests", any_rules.SCRIPT_TEST)]
+    yield from ([_native(one)] for one in conventional_builds(tree, trail))
+
+
+def _native(build: NativeBuild) -> _Task:
+    inner = tuple(build.setup)
+    return _Task(build.test, build.file, build.line, inner, build.why, build.by, setup=build.setup, apt=build.apt)
 
 
 def _linters(tree: Tree, workflows: Workflows, trail: Trail) -> Iterator[list[_Task]]:
     if trail.applies(any_rules.TASK_LINT):
-        yield list(_run_by_workflows(workflows, LINTING, any_rules.TASK_LINT))
+        yield list(_run_by_workflows(workflows, LINTING, any_rules.TASK_LINT, trail))
         yield from ([task] for task in _make_targets(tree, ("lint",), any_rules.TASK_LINT))
 
 
@@ -161,7 +190,7 @@ def _rewrites(command: str) -> bool:
     return bool(REWRITING & set(words)) or REWRITING_SHORT.get(words[0], "") in words[1:]
 
 
-def _run_by_workflows(workflows: Workflows, pattern: re.Pattern[str], by: Rule) -> Iterator[_Task]:
+def _run_by_workflows(workflows: Workflows, pattern: re.Pattern[str], by: Rule, trail: Trail) -> Iterator[_Task]:
     """Yield the tasks of such names that workflows run at the top folder, each once."""
     groups: dict[str, list[Seen]] = {}
     for seen in workflows.commands:
@@ -172,7 +201,8 @@ def _run_by_workflows(workflows: Workflows, pattern: re.Pattern[str], by: Rule) 
         inner = tuple(text for one in parts for text in (one.inner or ((one.text,) if one.via == command else ())))
         why = "the repository's own workflow runs it"
         if not called_recipes(command):
-            yield _Task(command, parts[0].file, parts[0].line, inner, why, by)
+            env = own_variables(parts[0]) if trail.applies(any_rules.TASK_VARIABLES) else ()
+            yield _Task(command, parts[0].file, parts[0].line, inner, why, by, env)
             continue
         for one in parts:  # just is not installed: its recipe's commands are
             if one.via:
@@ -225,7 +255,8 @@ def _packages(tasks: list[_Task], tree: Tree, trail: Trail) -> tuple[str, ...]:
         return ()
     called = called_programs(text for task in tasks for text in (task.command, *task.inner))
     packages = {package: program for program in sorted(called & PACKAGES.keys()) for package in PACKAGES[program]}
-    if "make" in called:
+    packages |= {package: task.command for task in tasks for package in task.apt}
+    if called & {"make", "cmake", "meson", "ninja"}:
         for endings, compiler in C_SOURCES.items():
             if any(path.endswith(endings) for path in tree.paths):
                 packages |= dict.fromkeys(compiler, f"make, with {endings[0]} files")

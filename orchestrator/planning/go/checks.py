@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from draftsman.domain.plan import Tree
 from orchestrator.planning.command_flags import Flags, joined, with_variables, words_of
@@ -36,8 +38,20 @@ FLAGS = Flags(
     dropped_with_value=frozenset({"-coverprofile", "-covermode", "-coverpkg"}),
 )
 PACKAGES = re.compile(r"\./[A-Za-z0-9_./-]{0,200}|\.")
+FILTERS = ("-run", "-skip")
 MAKE_TARGETS = ("test", "tests", "unit-test", "test-unit", "unit", "check")
 NOT_INSTALLED = re.compile(r"docker|gotestsum|golangci|ginkgo|kind|envtest|\$\(shell|\$\(MAKE\)|\./")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A workflow's `go test` as it is run here; `filtered` says that it leaves tests of its packages out."""
+
+    seen: Seen
+    command: str
+    flags: tuple[str, ...]
+    packages: tuple[str, ...]
+    filtered: bool
 
 
 def choose_fast(
@@ -54,7 +68,9 @@ def choose_fast(
         commands.append(f"go vet {patterns}")
     place = format_check(tree, workflows)
     if place is not None and trail.applies(rules.GOFMT):
-        trail.note("fast", place.command, "a workflow checks the formatting", file=place.file, line=place.line, by=rules.GOFMT)
+        trail.note(
+            "fast", place.command, "a workflow checks the formatting", file=place.file, line=place.line, by=rules.GOFMT
+        )
         commands.append(f"! {place.command} | grep .")
     return tuple(commands)
 
@@ -64,7 +80,7 @@ def choose_full(tree: Tree, module: GoModule, workflows: Workflows, trail: Trail
     tests = _test_files(tree, module, trail)
     if not tests or not trail.applies(rules.TESTS):
         return ()
-    command = _by_workflow(workflows, trail)
+    command = _by_workflow(tests, workflows, trail)
     if command is not None:
         return (command,)
     made = _make_test(tree, workflows)
@@ -77,18 +93,49 @@ def choose_full(tree: Tree, module: GoModule, workflows: Workflows, trail: Trail
     return (f"go test {_patterns(tree, module, trail)}",)
 
 
-def _by_workflow(workflows: Workflows, trail: Trail) -> str | None:
+def _by_workflow(tests: list[str], workflows: Workflows, trail: Trail) -> str | None:
     """Return the widest `go test` of the workflows, the first without tags where there is a choice."""
     if not trail.applies(rules.WORKFLOW_TESTS):
         return None
     seen = [found for found in map(_go_test, workflows.commands) if found]
-    wide = [found for found in seen if "./..." in found[1].split()] or [one for one in seen if "..." in one[1]]
-    command = min(wide, key=lambda found: "-tags" in found[1])[1] if wide else None
-    for place, other in seen:
-        chosen = other == command
+    whole = [one for one in seen if not one.filtered]
+    wide = [one for one in whole if "./..." in one.packages]
+    command = _plainest(wide).command if wide else _together(tests, whole, trail)
+    for one in seen:
+        chosen = one.command == command
         rule = "the repository's own workflow runs it" if chosen else "run by a workflow as well, not here"
-        trail.note("full", other, rule, file=place.file, line=place.line, by=rules.WORKFLOW_TESTS)
+        place = one.seen
+        trail.note("full", one.command, rule, file=place.file, line=place.line, by=rules.WORKFLOW_TESTS)
     return command
+
+
+def _plainest(calls: list[Call]) -> Call:
+    return min(calls, key=lambda one: "-tags" in one.command)
+
+
+def _together(tests: list[str], calls: list[Call], trail: Trail) -> str | None:
+    """Return one command for calls that test parts of the module: what they have in common, of all their packages."""
+    parts = [one for one in calls if any(word.endswith("...") for word in one.packages)]
+    plain = [one for one in parts if "-tags" not in one.command] or parts
+    if not plain:
+        return None
+    packages = list(dict.fromkeys(word for one in plain for word in one.packages))
+    if len(packages) < 2 or len(plain) < 2 or not trail.applies(rules.PARTS):
+        return _plainest(parts).command
+    first = plain[0]
+    flags = [word for word in first.flags if all(word in other.flags for other in plain)]
+    covered = all(any(_is_in(path, pattern) for pattern in packages) for path in tests)
+    shown = ["./..."] if covered else packages
+    command = with_variables(joined(["go", "test", *flags, *shown]), first.seen, VARIABLES)
+    rule = f"{len(plain)} commands of the workflows test parts of it: here in one"
+    trail.note("full", command, rule, file=first.seen.file, line=first.seen.line, by=rules.PARTS)
+    return command
+
+
+def _is_in(path: str, pattern: str) -> bool:
+    folder = pattern.removeprefix("./").removesuffix("...").rstrip("/")
+    inside = path.rpartition("/")[0]
+    return inside == folder or (pattern.endswith("...") and (not folder or f"{inside}/".startswith(f"{folder}/")))
 
 
 def _patterns(tree: Tree, module: GoModule, trail: Trail) -> str:
@@ -119,7 +166,7 @@ def _apart(path: str, nested: set[str]) -> bool:
     return any("/".join(folders[:depth]) + "/" in nested for depth in range(1, len(folders) + 1))
 
 
-def _go_test(seen: Seen) -> tuple[Seen, str] | None:
+def _go_test(seen: Seen) -> Call | None:
     """Return the check that a workflow's command is here: `go test`, or what `gotestsum` would call."""
     words = words_of(seen)
     if words[:1] == ["gotestsum"]:
@@ -129,12 +176,24 @@ def _go_test(seen: Seen) -> tuple[Seen, str] | None:
     arguments = FLAGS.of(f"-{word.lstrip('-')}" if word.startswith("--") else word for word in words[2:])
     if arguments is None:
         return None
-    positional = [word for word in arguments if word.startswith(".")]
-    if not all(map(PACKAGES.fullmatch, positional)) or not positional:
+    packages = tuple(word for word in arguments if word.startswith("."))
+    if not all(map(PACKAGES.fullmatch, packages)) or not packages:
         return None
-    if any(".." in word.replace("...", "") for word in positional):
+    if any(".." in word.replace("...", "") for word in packages):
         return None
-    return seen, with_variables(joined(["go", "test", *arguments]), seen, VARIABLES)
+    command = with_variables(joined(["go", "test", *arguments]), seen, VARIABLES)
+    flags = tuple(_whole_flags(arguments))
+    return Call(seen, command, flags, packages, any(flag.startswith(FILTERS) for flag in flags))
+
+
+def _whole_flags(arguments: list[str]) -> Iterator[str]:
+    """Yield the flags, each with its value behind `=`, so that each is one word."""
+    waiting = iter(arguments)
+    for word in waiting:
+        if word in FLAGS.kept_with_value:
+            yield f"{word}={next(waiting, '')}"
+        elif word.startswith("-"):
+            yield word
 
 
 def _make_test(tree: Tree, workflows: Workflows) -> tuple[Seen, int] | None:

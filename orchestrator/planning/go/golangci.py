@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from draftsman.domain.plan import Tree
 from orchestrator.planning import grammar
@@ -25,7 +26,9 @@ SECOND_FORMAT = r"""^(?:[ \t]*")?version["']?[ \t]*[:=][ \t]*["']?2\b"""
 RELEASE = re.compile(r"v?([12])\.([0-9]{1,3})(?:\.([0-9]{1,3}))?")
 ONLY_NEW = r"^[ \t]*only-new-issues:[ \t]*[\"']?true"
 FLAGS = Flags(
-    kept=frozenset({"--fast", "--fast-only", "--enable-all", "--disable-all", "--no-config", "--allow-parallel-runners"}),
+    kept=frozenset(
+        {"--fast", "--fast-only", "--enable-all", "--disable-all", "--no-config", "--allow-parallel-runners"}
+    ),
     kept_with_value=frozenset(
         {"--timeout", "--config", "-c", "--build-tags", "--enable", "-E", "--disable", "-D", "--tests"}
         | {"--default", "--enable-only", "--max-issues-per-linter", "--max-same-issues", "--modules-download-mode"}
@@ -73,7 +76,7 @@ def _command(seen: Seen) -> str | None:
     arguments = FLAGS.of(words[2:])
     if arguments is None or any(".." in one.replace("...", "") for one in arguments):
         return None
-    values = {after for word, after in zip(arguments, arguments[1:], strict=False) if word in FLAGS.kept_with_value}
+    values = {after for word, after in pairwise(arguments) if word in FLAGS.kept_with_value}
     plain = [one for one in arguments if not one.startswith("-") and one not in values]
     return joined(["golangci-lint", "run", *arguments]) if all(map(PACKAGES.fullmatch, plain)) else None
 

@@ -36,6 +36,9 @@ WORKSPACE = Rule("go.full.workspace", "`go.work` decides which modules are check
 WORKFLOW_TESTS = Rule(
     "go.full.workflow", "The workflow's `go test` decides flags and packages, without coverage, benchmarks and reports."
 )
+PARTS = Rule(
+    "go.full.parts", "Where several commands of workflows test parts of the module, one command tests all of these."
+)
 MAKE = Rule(
     "go.full.make", "`make test` runs where a workflow runs it and the recipe is `go test` with nothing to install."
 )

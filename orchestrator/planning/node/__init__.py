@@ -48,7 +48,7 @@ def infer(question: Question, trail: Trail) -> Part | None:
     fast = choose_fast(project, manager, seen, trail)
     full = choose_full(project, manager, seen, trail)
     install = [install_command(project, manager, named.lock, installs, trail)] if present else []
-    setup = (*install, *builds_before(project, workflows, (*fast, *full), trail))
+    setup = (*install, *builds_before(project, manager, workflows, (*fast, *full), trail))
     packages = image_packages(wanted, release, (*setup, *fast, *full), project, trail)
     return Part(
         toolchain=Toolchain("node", version, f"node:{version}-slim"),

@@ -58,6 +58,8 @@ def _from_workflows(project: NodeProject, checks: list[Check], trail: Trail) -> 
         why, by = f"the workflow runs it: `{check.command}`", rules.WORKFLOW_FULL
         if check.problem is not None:
             why, by = f"`{check.command}` is not run: {check.problem[1]}", check.problem[0] or by
+        elif not chosen and check.kind == ONE_WORKSPACE:
+            why, by = f"`{check.command}` is not run by itself: the tests of all workspaces are", rules.ONE_BY_ONE
         elif check not in chosen:
             why, by = (
                 f"`{check.command}` is not run: it is none of the plain tests, or runs them again",
@@ -80,10 +82,21 @@ def _main(runnable: list[Check], project: NodeProject, trail: Trail) -> list[Che
             return [min(named, key=lambda check: len(check.command.split()))]
         programs = [check for check in runnable if check.script is None]
         programs = [check for check in programs if not has_test or check.kind != ONE_WORKSPACE]
+        if _by_workspace(programs, project, trail):
+            return []
         if programs:
             return programs[:MAX_FULL]
     tested = any(name in project.scripts.commands for name in FULL_NAMES)
     return [] if tested else runnable[:1]
+
+
+def _by_workspace(programs: list[Check], project: NodeProject, trail: Trail) -> bool:
+    """Return whether the workflows test workspaces one by one, so that the tests of all stand for them."""
+    one_by_one = len(programs) > 1 and all(check.kind == ONE_WORKSPACE for check in programs)
+    if not one_by_one or not trail.applies(rules.ONE_BY_ONE):
+        return False
+    tested = (member.scripts for member in project.members if "test" in member.scripts.commands)
+    return any(refusal(scripts, "test", trail) is None for scripts in tested)
 
 
 def _from_scripts(project: NodeProject, manager: NodeManager, trail: Trail) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class NodeManager:
     run: str
     execute: str
     all_tests: str
+    all_runs: str
     caches: tuple[str, ...]
     floors: tuple[tuple[int, str], ...] = ()
     unfrozen: tuple[str, ...] = ()
@@ -31,6 +32,10 @@ class NodeManager:
     def running(self, script: str) -> str:
         """Return the command that runs a script, as a person types it."""
         return self.test if script == "test" else f"{self.run} {script}"
+
+    def everywhere(self, script: str) -> str:
+        """Return the command that runs a script of all workspaces that have it, those first that others need."""
+        return self.all_runs.format(script=script)
 
     def floor(self, version: str) -> str:
         """Return the range of Node that a version of it needs."""
@@ -48,6 +53,7 @@ NPM = NodeManager(
     run="npm run",
     execute="npx --no-install",
     all_tests="npm test --workspaces --if-present",
+    all_runs="npm run {script} --workspaces --if-present",
     caches=("npm",),
     floors=((7, ">=10"), (9, "^14.17 || ^16.13 || >=18"), (10, "^18.17 || >=20.5"), (11, "^20.17 || >=22.9")),
     unfrozen=("npm install", "npm i"),
@@ -62,6 +68,7 @@ YARN_CLASSIC = NodeManager(
     run="yarn run",  # `yarn check` and a few more are commands of its own
     execute="yarn run",
     all_tests="yarn workspaces run test",
+    all_runs="yarn workspaces run {script}",
     caches=("yarn",),
     unfrozen=("yarn", "yarn install"),
 )
@@ -75,6 +82,7 @@ YARN_BERRY = NodeManager(
     run="yarn run",
     execute="yarn run",
     all_tests="yarn workspaces foreach -A run test",
+    all_runs="yarn workspaces foreach -At run {script}",
     caches=("yarn-berry",),
     floors=((2, ">=12"), (4, ">=18.12")),
 )
@@ -88,6 +96,7 @@ PNPM = NodeManager(
     run="pnpm run",
     execute="pnpm exec",
     all_tests="pnpm -r test",
+    all_runs="pnpm -r run {script}",
     caches=("pnpm",),
     floors=((6, ">=12.17"), (7, ">=14.6"), (8, ">=16.14"), (9, ">=18.12"), (11, ">=22.13"), (12, ">=18")),
     unfrozen=("pnpm install --no-frozen-lockfile", "pnpm i --no-frozen-lockfile"),
@@ -102,6 +111,7 @@ BUN = NodeManager(
     run="bun run",
     execute="bunx --no-install",
     all_tests="bun run --filter '*' test",
+    all_runs="bun run --filter '*' {script}",
     caches=("bun",),
     unfrozen=("bun install", "bun i"),
 )

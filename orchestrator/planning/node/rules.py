@@ -77,6 +77,11 @@ WORKFLOW_FLAGS = Rule(
     "node.setup.workflow-flags", "Flags of the workflow's install, such as `--legacy-peer-deps`, are needed here too."
 )
 BUILD = Rule("node.setup.build", "What the workflow's job builds before its checks is built after the install.")
+WORKSPACE_BUILD = Rule(
+    "node.setup.workspace-build",
+    "Where the tests of all workspaces run, and a job builds workspaces by a script before it tests one, all that have "
+    "the script are built by it.",
+)
 
 WORKFLOW_FAST = Rule("node.fast.workflow", "The checks that the workflows run are the fast checks.")
 FAST_EXEC = Rule("node.fast.exec", "Linters that workflows run through `npx` or `pnpm exec` are run as there.")
@@ -107,6 +112,10 @@ OTHER_LANGUAGE = Rule("node.full.other-language", "A script that only calls anot
 UPLOADS = Rule("node.full.uploads", "A script that uploads, publishes or starts containers is no check.")
 WORKSPACE_TESTS = Rule(
     "node.full.workspaces", "Where the root has no test script, those of the workspaces are run from it."
+)
+ONE_BY_ONE = Rule(
+    "node.full.workspaces-one-by-one",
+    "Where the root has no test script and workflows test several workspaces one by one, the tests of all are run.",
 )
 TASK_RUNNER = Rule("node.full.task-runner", "Turborepo, Nx or Lerna run the workspaces' tests where they are set up.")
 RUNNER = Rule("node.full.runner", "Without a script, a test runner among the dependencies is run itself.")

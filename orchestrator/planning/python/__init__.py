@@ -11,7 +11,7 @@ from orchestrator.planning.python.managers import MANAGERS, decide_manager
 from orchestrator.planning.python.practice import Practice, read_practice
 from orchestrator.planning.python.project import PythonProject, read_project
 from orchestrator.planning.python.runners import Runner, choose_runner
-from orchestrator.planning.python.scripts import with_scripts
+from orchestrator.planning.python.scripts import with_lint_targets, with_scripts
 from orchestrator.planning.python.sets import checking
 from orchestrator.planning.python.setup import PythonSetup, decide_setup
 from orchestrator.planning.python.suites import choose_suite
@@ -31,6 +31,7 @@ def infer(question: Question, trail: Trail) -> Part | None:
         return None
     version = choose_python(project, question.workflows, trail)
     practice = with_scripts(project, read_practice(question.workflows, question.tree, trail), trail)
+    practice = with_lint_targets(project, practice, trail)
     manager = decide_manager(project, practice, question.overrides, question.manager, trail)
     free = question.overrides.setup is None
     runner = choose_runner(project, practice, version, _is_locked(project, manager), trail) if free else None

@@ -28,7 +28,7 @@ def build_needs(project: PythonProject, install: tuple[str, ...], trail: Trail) 
         file, line = _place(project)
         sentence = "a compiler, since the project has extensions of its own"
         trail.note("image", " ".join([*COMPILER, "g++"]), sentence, file=file, line=line, by=rules.EXTENSIONS)
-    if _has_rust(project) and trail.applies(rules.RUST):
+    if _has_rust(project) and "Cargo.toml" not in project.tree.paths and trail.applies(rules.RUST):
         packages += [*COMPILER, "cargo"]
         file, line = _place(project)
         sentence = "Rust, since the project is built with it"

@@ -54,7 +54,8 @@ class Call:
 
     `wanted` holds what the carrier asks for besides: `("group", "test")`, `("extra", "x")`, `("with", "pytest-cov")`.
     `carriers` are the names of what carried it, outermost first (`uv`, `poetry`, `python`, `coverage`, `uvx`).
-    `variables` are those that are set for it and that tests may depend on.
+    `variables` are those that are set for it and that tests may depend on. `whole` is false where its last words
+    are not known: it tells which tool runs, and is not to be run.
     """
 
     words: tuple[str, ...]
@@ -62,6 +63,7 @@ class Call:
     wanted: tuple[tuple[str, str], ...] = ()
     carriers: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    whole: bool = True
 
     @property
     def program(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.planning.python import rules
-from orchestrator.planning.python.calls import read_call
+from orchestrator.planning.python.calls import Call, read_call
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.workflows import Seen
 
@@ -77,13 +77,21 @@ BY_NAME = {linter.name: linter for linter in LINTERS}
 
 def check_arguments(linter: Linter, words: tuple[str, ...]) -> list[str] | None:
     """Return the arguments if the call of this tool checks, and does not rewrite; else None."""
-    if words[:1] != (linter.name,) or REWRITING & {word.partition("=")[0] for word in words}:
+    options = {word.partition("=")[0] for word in words}
+    if words[:1] != (linter.name,) or REWRITING & options:
         return None
     if linter.name in ("ruff", "ty") and words[1:2] != ("check",):
         return None
     if {"--version", "--help", "--show-settings", "--show-files"} & set(words):
         return None
     return list(words[1:]) if not linter.checking or set(linter.checking) & set(words) else None
+
+
+def checks(call: Call) -> bool:
+    """Return whether a call is one of these tools, and leaves the tree as it is."""
+    linter = BY_NAME.get(call.program)
+    formats = call.words[:2] == ("ruff", "format") and bool({"--check", "--diff"} & set(call.words))
+    return formats or (linter is not None and check_arguments(linter, call.words) is not None)
 
 
 def only_checks(lines: Iterable[str]) -> bool:
@@ -96,9 +104,9 @@ def only_checks(lines: Iterable[str]) -> bool:
         call = read_call(Seen("", None, bare))
         if call is None:
             return False
-        linter = BY_NAME.get(call.program)
-        formats = call.words[:2] == ("ruff", "format") and "--check" in call.words
-        if not formats and (linter is None or check_arguments(linter, call.words) is None):
+        if call.program == "mypy" and "--non-interactive" in call.words:  # the environment is its own: pip may add to it
+            call = replace(call, words=tuple(word for word in call.words if word != "--install-types"))
+        if not checks(call):
             return False
         found = True
     return found

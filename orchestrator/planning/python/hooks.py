@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from orchestrator.planning import grammar
 from orchestrator.planning.documents import line_of, read_yaml, strings
+from orchestrator.planning.python.calls import Call, read_call
 from orchestrator.planning.python.project import PythonProject
+from orchestrator.planning.workflows import Seen
 
 FILE = ".pre-commit-config.yaml"
 FROZEN = r"rev:[ \t]*+[\"']?%s[\"']?[ \t]*+#[ \t]*+frozen:[ \t]*+v?([0-9]+(?:\.[0-9]+){1,3})"
@@ -18,7 +20,10 @@ MAX_HOOKS = 30
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A hook. `release` is that of its tool, None where it cannot be told. `partial` says that it skips files."""
+    """A hook. `release` is that of its tool, None where it cannot be told. `partial` says that it skips files.
+
+    `call` holds the words that a hook of the repository's own calls, where it is given no names of files.
+    """
 
     name: str
     line: int | None
@@ -26,6 +31,7 @@ class Hook:
     arguments: tuple[str, ...]
     dependencies: tuple[str, ...]
     partial: bool
+    call: tuple[str, ...] = ()
 
 
 def read_hooks(project: PythonProject) -> dict[str, Hook]:
@@ -43,11 +49,26 @@ def read_hooks(project: PythonProject) -> dict[str, Hook]:
         for hook in hooks[:MAX_HOOKS] if isinstance(hooks, list) else []:
             name = hook.get("id") if isinstance(hook, dict) else None
             if isinstance(name, str) and grammar.fits(grammar.SCRIPT, name) and name not in found:
-                partial = skips or bool({"files", "exclude", "types", "types_or", "stages"} & set(hook))
+                partial = skips or bool({"files", "exclude", "types_or", "stages"} & set(hook))
+                partial = partial or hook.get("types", ["python"]) != ["python"]
                 pattern = rf"^[ \t]*+(?:-[ \t]*+)?id:[ \t]*+[\"']?{re.escape(name)}[\"']?[ \t\r]*+(?:#.*)?$"
                 arguments, needs = strings(hook.get("args")), strings(hook.get("additional_dependencies"))
-                found[name] = Hook(name, line_of(text, pattern), release, arguments, needs, partial)
+                line = line_of(text, pattern)
+                called = _local_call(hook, arguments) if repository.get("repo") == "local" else None
+                if called is None:
+                    found[name] = Hook(name, line, release, arguments, needs, partial)
+                else:
+                    tool = "ruff-format" if called.words[:2] == ("ruff", "format") else called.program
+                    words = called.words if hook.get("pass_filenames") == "false" else ()
+                    found.setdefault(tool, Hook(name, line, None, arguments, needs, partial, words))
     return found
+
+
+def _local_call(hook: dict[str, object], arguments: tuple[str, ...]) -> Call | None:
+    """Return what a hook of the repository's own calls: its `entry` (`uv run ruff check`) with its arguments."""
+    entry = hook.get("entry")
+    words = " ".join([entry, *map(grammar.quoted, arguments)]) if isinstance(entry, str) else ""
+    return read_call(Seen(FILE, None, words))
 
 
 def _release(text: str, revision: object) -> str | None:

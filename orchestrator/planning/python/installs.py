@@ -91,7 +91,7 @@ def pip_installs(project: PythonProject, calls: Iterable[Call]) -> list[PipInsta
     """Return what calls of pip (and of uv's pip) install, without those that only prepare."""
     found = []
     for call in calls:
-        words = list(call.words)
+        words = list(call.words) if call.whole else [""]
         if words[:1] == ["uv"] and words[1:2] == ["pip"]:
             words = words[1:]
         if words[0] in ("pip", "pip3") and words[1:2] == ["install"]:

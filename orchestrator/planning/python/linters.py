@@ -21,6 +21,9 @@ from orchestrator.planning.trail import Trail
 
 REPORTING = frozenset({"--output-format", "--error-format", "--junit-xml", "--txt-report", "--html-report"})
 SILENT = frozenset({"--exit-zero", "--statistics-only"})
+MYPY_HOOK = ("--ignore-missing-imports", "--scripts-are-modules")
+"""What mypy's own hook says where the configuration of the hooks says nothing."""
+
 MAX_CALLS = 3
 """Different calls of one tool that are taken over."""
 
@@ -55,7 +58,7 @@ def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practic
             continue
         start = setup.prefix + linter.name
         if _left_out(linter, practice, hook, trail):
-            sentence = f"{reason.sentence}, but the workflows run other checks and not this one: not run"
+            sentence = f"{reason.sentence}, but the workflows or lint targets run other checks and not this one: not run"
             trail.note("fast", linter.name, sentence, file=reason.file, line=reason.line, by=rules.WORKFLOW_CHECKS)
             continue
         if linter.name not in setup.names:
@@ -95,9 +98,16 @@ def _reason(
     alone = linter.name == "ruff" or ("ruff" not in setup.names and "ruff" not in table(project.pyproject, "tool"))
     if linter.by_dependency and alone and linter.name in setup.names:
         return _Reason(None, None, "the project depends on it")
-    if hook is not None and linter.call and (linter.name == "ruff" or (linter.alone and not hook.partial)):
+    if hook is not None and linter.call and _runs_as_hook(linter, hook, setup):
         return _Reason(HOOKS_FILE, hook.line, "a pre-commit hook runs it", rules.BY_HOOK)
     return None
+
+
+def _runs_as_hook(linter: Linter, hook: Hook, setup: PythonSetup) -> bool:
+    """Return whether a tool that nothing configures may run for its hook's sake alone."""
+    if linter.name == "ruff" or check_arguments(linter, hook.call) is not None:
+        return True
+    return not hook.partial and (linter.alone or (linter.name == "mypy" and bool(setup.names)))
 
 
 def _skipping(linter: Linter, call: str, setup: PythonSetup, trail: Trail) -> str:
@@ -140,6 +150,7 @@ def _calls(
 ) -> Iterator[tuple[str, str, Rule | None]]:
     """Yield the calls of a tool, each with what to add to the reason, and the rule that says so."""
     used = practice.called(linter.name) if trail.applies(rules.IN_WORKFLOW) else ()
+    used = tuple(call for call in used if call.whole)
     found = [(call, _usable(project, check_arguments(linter, call.words))) for call in used]
     taken = [(call, arguments) for call, arguments in found if arguments is not None]
     for call, arguments in taken[:MAX_CALLS]:
@@ -183,8 +194,13 @@ def _usable(project: PythonProject, arguments: list[str] | None) -> list[str] | 
 
 def _usual(linter: Linter, project: PythonProject, hook: Hook | None) -> str:
     """Return the call of a tool that no workflow calls, with the arguments of its hook where only that runs it."""
+    own = _usable(project, check_arguments(linter, hook.call)) if hook and hook.call else None
+    if own is not None:
+        return _joined(linter.name, own)
     if linter.name == "mypy":
-        return _mypy(project)
+        configured = _configured(linter, project) is not None
+        arguments = () if configured or hook is None else hook.arguments or MYPY_HOOK
+        return " ".join([_mypy(project), *(word for word in arguments if grammar.fits(grammar.FLAG, word))])
     arguments = hook.arguments if hook and linter.name in ("flake8", "black", "isort") else ()
     plain = [word for word in arguments if word.startswith("--") and "=" in word and grammar.fits(grammar.FLAG, word)]
     return _joined(linter.call, plain)

@@ -6,7 +6,7 @@ from orchestrator.planning import grammar
 from orchestrator.planning.documents import strings, table, toml_line
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.installs import pip_installs
-from orchestrator.planning.python.practice import Practice
+from orchestrator.planning.python.practice import Practice, installs_by_program
 from orchestrator.planning.python.project import PythonProject, broken_include, requirement_names, requirements_of
 from orchestrator.planning.python.sets import checking
 from orchestrator.planning.trail import Trail, show
@@ -35,10 +35,28 @@ def pip_commands(
             names |= install.names
             itself = itself or install.itself
             enough = enough or install.itself or install.lists
-    if enough:
+    commands += [] if enough else _programs(practice, trail)
+    if enough or any(command.startswith("python ") for command in commands):
         return tuple(commands), names, itself
     inferred, more, itself = _inferred(project, trail)
     return (*inferred, *commands), names | more, itself
+
+
+def _programs(practice: Practice, trail: Trail) -> list[str]:
+    """Return the repository's own programs that install, where another one of its own runs the tests."""
+    own = any(call.program == "python" and not call.words[1].endswith("manage.py") for call in practice.tests)
+    found: dict[str, None] = {}
+    for call in practice.job if own and trail.applies(rules.INSTALL_PROGRAM) else ():
+        if call in practice.tests:
+            break
+        if installs_by_program(call):
+            command = " ".join(call.words)
+            found[command] = None
+            sentence = "as the workflow installs before its tests"
+            trail.note(
+                "setup", command, sentence, file=call.seen.file, line=call.seen.line, by=rules.INSTALL_PROGRAM
+            )
+    return list(found)
 
 
 def _inferred(project: PythonProject, trail: Trail) -> tuple[tuple[str, ...], frozenset[str], bool]:

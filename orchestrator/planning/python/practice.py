@@ -19,7 +19,9 @@ ASIDE = re.compile(
 
 TEST_JOB = re.compile(r"test|\bci\b|unit|check|build|python|main|tox|nox")
 TEST_PROGRAMS = re.compile(r"(?:[A-Za-z0-9_./-]*/)?(?:run[_-]?(?:unit[_-]?)?tests?(?:\.py)?|test[_-]?runner\.py)")
-INSTALL_PROGRAMS = re.compile(r"(?:[A-Za-z0-9_.-]+/)+(?:install|bootstrap)(?:[_-](?:dev|deps|dependencies|test)){0,3}(?:\.py)?")
+INSTALL_PROGRAMS = re.compile(
+    r"(?:[A-Za-z0-9_.-]+/)+(?:install|bootstrap)(?:[_-](?:dev|deps|dependencies|test)){0,3}(?:\.py)?"
+)
 MAX_TEST_CALLS = 3
 
 
@@ -46,13 +48,17 @@ def read_practice(workflows: Workflows, tree: Tree, trail: Trail) -> Practice:
     jobs = [(name, scripts.opened(calls)) for name, calls in calls_by_job(workflows)]
     jobs.sort(key=lambda job: _weight(job[0]))
     calls = tuple(call for _, one in jobs for call in one)
-    tested = [one for _, one in jobs if any(map(runs_tests, one))]
+    tested = [one for _, one in jobs if any(map(_tests, one))]
     job = tested[0] if tested else ()
     if not tested:
         job = next((one for _, one in jobs if any(call.program in ("tox", "nox", "hatch") for call in one)), ())
-    tests = tuple({call.words: call for call in job if runs_tests(call)}.values())
+    tests = tuple({call.words: call for call in job if _tests(call)}.values())
     runs = tuple(call for call in calls if call.program in ("tox", "nox", "hatch"))
     return Practice(calls, job, tests[:MAX_TEST_CALLS], runs)
+
+
+def _tests(call: Call) -> bool:
+    return call.whole and runs_tests(call)
 
 
 def _weight(name: str) -> tuple[bool, bool]:

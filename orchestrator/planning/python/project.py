@@ -153,6 +153,14 @@ def broken_include(project: PythonProject, path: str) -> tuple[str, int, str] | 
     return None
 
 
+def own_tests(project: PythonProject) -> tuple[str, ...]:
+    """Return the sampled tests, without those of sub-projects where the root is a project that can be installed."""
+    sampled = project.tests[: files.MAX_TEST_SAMPLE]
+    if project.installable_by is None or "workspace" in table(project.pyproject, "tool", "uv"):
+        return sampled
+    return tuple(path for path in sampled if not path.startswith(tuple(f"{one}/" for one in project.sub_projects)))
+
+
 def has_path(project: PythonProject, path: str) -> bool:
     """Return whether the commit has this file or folder."""
     bare = path.rstrip("/").removeprefix("./")

@@ -149,6 +149,15 @@ ADD_TEST_LIBRARIES = Rule(
     "python.setup.add-test-libraries",
     "Well-known test libraries that the tests import are installed where no manifest names them.",
 )
+HATCH_ENVIRONMENTS = Rule(
+    "python.setup.hatch-environments",
+    "The hatch environments that the workflow's tests make first are made by setup.",
+)
+INSTALL_PROGRAM = Rule(
+    "python.setup.install-program",
+    "Where a test program of the repository's own runs the tests, the install program that its job runs first is the "
+    "setup.",
+)
 ADD_NODE = Rule("python.setup.add-node", "pyright gets its Node from a wheel, so that it does not download one.")
 BROKEN_REQUIREMENTS = Rule(
     "python.setup.broken-requirements",
@@ -194,7 +203,11 @@ LINT_TARGETS = Rule(
 )
 TOX_FAST = Rule("python.fast.tox", "tox environments that only check run as fast checks where tox runs the tests.")
 NOX_FAST = Rule("python.fast.nox", "nox sessions that only check run as fast checks where nox runs the tests.")
-HATCH_FAST = Rule("python.fast.hatch", "hatch scripts that only check run as fast checks where hatch runs the tests.")
+HATCH_FAST = Rule(
+    "python.fast.hatch",
+    "hatch scripts that only check, and the workflow's `hatch fmt --check`, run as fast checks where hatch runs the "
+    "tests.",
+)
 
 WORKFLOW_TESTS = Rule("python.full.workflow-call", "The tests run with the arguments of the workflow's own call.")
 TEST_SCRIPT = Rule(

@@ -20,6 +20,7 @@ from orchestrator.planning.trail import Trail
 ASIDE = re.compile(
     r"lint|doc|cov|report|clean|build|releas|publish|dist|bench|type|mypy|pyright|flake|black|isort|ruff|style|format"
     r"|check|dev|pre-commit|precommit|package|pkg|manifest|readme|deploy|fix|upload|changelog|integration|nightly|bump"
+    r"|smoke|e2e|pyodide|emscripten|wasm|downstream"
 )
 TESTS = re.compile(r"(?:unit-?_?)?tests?|testing|pytest|unit|test-?_?all|run|cov|test-cov|tests-cov|no-cov|cover")
 RUNNING = re.compile(r"(?:^|\s)(?:pytest|py\.test|unittest|trial|stestr|manage\.py test|\S*run_?tests?\.py)(?:\s|$)")
@@ -29,6 +30,10 @@ UNRELEASED = re.compile(r"(?:main|master|dev|nightly|trunk|git|edge|pre|latest)(
 SERVICES = re.compile(r"mysql|maria|postgres|psycopg|postgis|oracle|redis|mongo|mssql|rabbit|elastic")
 """Factors that test with a service, which a job does not have."""
 
+LEAST = re.compile(r"no[a-z]|without|min|lowest|oldest")
+"""How factors begin that test with less than all, or with old releases."""
+
+HATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 PY_FACTOR = re.compile(r"py3[0-9]{0,2}$|py$|3\.[0-9]{1,2}$")
 
 
@@ -96,14 +101,28 @@ def _tox(project: PythonProject, practice: Practice, minor: str, call: Call | No
     command = f"tox run -e {name} --skip-pkg-install"
     sentence = f"{_reason(call, 'tox')}; {name} is the environment"
     trail.note("full", command, sentence, file=tox.file, line=tox.line, by=rules.TOX)
-    fast = []
+    fast: list[str] = []
+    done: set[tuple[str, ...]] = set()
     known = {**dict.fromkeys(asked), **dict.fromkeys(tox.names), **dict.fromkeys(tox.sections)}
     for one in known if trail.applies(rules.TOX_FAST) else ():
-        if one != name and one in {*tox.names, *tox.sections} and only_checks(_bare(tox.environment(one).commands)):
+        commands = tox.environment(one).commands
+        may = one != name and one in {*tox.names, *tox.sections} and commands not in done and _runs_here(one, minor)
+        if may and only_checks(_bare(commands)):
+            done.add(commands)
             fast.append(f"tox run -e {one}")
             sentence = f"tox's environment {one} only checks"
             trail.note("fast", fast[-1], sentence, file=tox.file, line=tox.line, by=rules.TOX_FAST)
     return Runner("tox", (f"tox run -e {name} --notest",), tuple(fast), (command,))
+
+
+def _factors(minor: str) -> tuple[str, str]:
+    return "py" + minor.replace(".", ""), minor
+
+
+def _runs_here(name: str, minor: str) -> bool:
+    """Return whether an environment is for the one Python, or for any."""
+    pythons = [factor for factor in name.split("-") if PY_FACTOR.fullmatch(factor) or factor.startswith("pypy")]
+    return all(factor in (*_factors(minor), "py", "py3") for factor in pythons)
 
 
 def _bare(commands: Iterable[str]) -> list[str]:
@@ -112,26 +131,28 @@ def _bare(commands: Iterable[str]) -> list[str]:
 
 
 def _tox_environment(tox: Tox, asked: list[str], minor: str) -> str | None:
-    factor = "py" + minor.replace(".", "")
+    factors = _factors(minor)
     named = [name for name in asked if _may_test(tox, name)] or [name for name in tox.names if _may_test(tox, name)]
     if not named and not tox.names:
         return "py" if _runs_tests(tox.base.commands) else None
-    ours = [name for name in named if factor in name.split("-")] or [
-        name for name in tox.names if factor in name.split("-") and _may_test(tox, name)
+    ours = [name for name in named if set(factors) & set(name.split("-"))] or [
+        name for name in tox.names if set(factors) & set(name.split("-")) and _may_test(tox, name)
     ]
     if ours:
         return min(ours, key=lambda name: _cost(name, ours.index(name)))
     generic = [name for name in named if not any(map(PY_FACTOR.match, name.split("-")))]
     factored = [name for name in named if name not in generic]
     if factored:
-        rest = [part for part in factored[-1].split("-") if not PY_FACTOR.match(part)]
-        return "-".join([factor, *rest])
+        parts = factored[-1].split("-")
+        rest = [part for part in parts if not PY_FACTOR.match(part)]
+        return "-".join([factors["." in parts[0]], *rest])
     return min(generic, key=lambda name: not TESTS.fullmatch(name)) if generic else None
 
 
-def _cost(name: str, position: int) -> tuple[bool, bool, int, int]:
+def _cost(name: str, position: int) -> tuple[bool, bool, bool, int, int]:
     """Return the sort key of environments for the same Python: plain ones first, of equals the last that is listed."""
-    return UNRELEASED.search(name) is not None, SERVICES.search(name) is not None, name.count("-"), -position
+    least = any(map(LEAST.match, name.split("-")))
+    return UNRELEASED.search(name) is not None, SERVICES.search(name) is not None, least, name.count("-"), -position
 
 
 def _may_test(tox: Tox, name: str) -> bool:
@@ -187,6 +208,7 @@ def _nox_session(sessions: tuple[NoxSession, ...], asked: list[str]) -> NoxSessi
     usable = [one for one in sessions if not one.parametrized and _runs_tests(one.commands)]
     bare = [name.rpartition("-")[0] if PY_FACTOR.match(name.rpartition("-")[2]) else name for name in asked]
     named = [one for one in sessions if one.name in bare and not one.parametrized and not ASIDE.search(one.name)]
+    named = [one for one in named if one.name.startswith(("test", "unit", "py")) or _runs_tests(one.commands)]
     ranked = named or sorted(usable, key=lambda one: (not TESTS.fullmatch(one.name), bool(ASIDE.search(one.name))))
     return ranked[0] if ranked else None
 
@@ -214,12 +236,39 @@ def _hatch(project: PythonProject, practice: Practice, minor: str, call: Call | 
             return None
         command, file, line = script.command(minor), script.file, script.line
     trail.note("full", command, _reason(call, "hatch"), file=file, line=line, by=rules.HATCH)
-    checks = [one for one in scripts if one.command(minor) != command and only_checks(_bare(one.lines))]
-    kept = _outermost(checks, asked) if trail.applies(rules.HATCH_FAST) else []
-    for one in kept:
-        sentence = f"hatch's script {one.name} only checks"
-        trail.note("fast", one.command(minor), sentence, file=one.file, line=one.line, by=rules.HATCH_FAST)
-    return Runner("hatch", (), tuple(one.command(minor) for one in kept), (command,))
+    fast = _hatch_fast(scripts, practice, asked, command, minor, trail) if trail.applies(rules.HATCH_FAST) else ()
+    return Runner("hatch", _hatch_setup(practice, trail), fast, (command,))
+
+
+def _hatch_fast(
+    scripts: tuple[HatchScript, ...], practice: Practice, asked: list[str], tests: str, minor: str, trail: Trail
+) -> tuple[str, ...]:
+    fast: dict[str, None] = {}
+    for one in practice.called("hatch"):
+        if one.arguments[:1] == ("fmt",) and "--check" in one.arguments:
+            command = "hatch fmt --check"
+            sentence = f"as in {one.place}: hatch's own linter checks"
+            trail.note("fast", command, sentence, file=one.seen.file, line=one.seen.line, by=rules.HATCH_FAST)
+            fast[command] = None
+            break
+    checks = [one for one in scripts if one.command(minor) != tests and only_checks(_bare(one.lines))]
+    for script in _outermost(checks, asked):
+        fast[script.command(minor)] = None
+        sentence = f"hatch's script {script.name} only checks"
+        trail.note("fast", script.command(minor), sentence, file=script.file, line=script.line, by=rules.HATCH_FAST)
+    return tuple(fast)
+
+
+def _hatch_setup(practice: Practice, trail: Trail) -> tuple[str, ...]:
+    """Return the environments that the tests' job makes by name; hatch makes all others as it runs them."""
+    found: dict[str, None] = {}
+    for one in practice.job if trail.applies(rules.HATCH_ENVIRONMENTS) else ():
+        if one.words[:3] == ("hatch", "env", "create") and all(map(HATCH_NAME.fullmatch, one.words[3:4])):
+            command = " ".join(one.words[:4])
+            found[command] = None
+            sentence = "as the workflow does before its tests"
+            trail.note("setup", command, sentence, file=one.seen.file, line=one.seen.line, by=rules.HATCH_ENVIRONMENTS)
+    return tuple(found)
 
 
 def _hatch_script(scripts: tuple[HatchScript, ...], asked: list[str]) -> HatchScript | None:

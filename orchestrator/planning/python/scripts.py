@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from orchestrator.planning.documents import Document, strings, table, toml_line
+from orchestrator.planning.makefile import read_makefile
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.calls import Call, read_call
+from orchestrator.planning.python.checkers import checks
 from orchestrator.planning.python.practice import MAX_TEST_CALLS, Practice, runs_tests
 from orchestrator.planning.python.project import PythonProject
+from orchestrator.planning.python.tox import read_tox
 from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Seen
 
@@ -23,6 +26,8 @@ TABLES = (
 )
 USUAL = re.compile(r"(?:lint|check|type|mypy|format[-_:]check|fmt[-_:]check|tests?|unit|pytest|static)[A-Za-z0-9:_-]*")
 JOINED = re.compile(r"&&|;|\n")
+LINTING = re.compile(r"(?:check[-_])?(?:lint(?:ers?|ing)?|style|flake8|mypy|ruff|typing|types?|typecheck)(?:[-_]check)?")
+POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
 MAX_SCRIPTS = 100
 MAX_CALLS = 50
 MAX_WORDS = 80
@@ -40,6 +45,34 @@ def with_scripts(project: PythonProject, practice: Practice, trail: Trail) -> Pr
     ]
     tests = tuple({call.words: call for call in calls if runs_tests(call)}.values())[:1]
     return replace(practice, calls=practice.calls + calls, tests=(practice.tests or tests)[:MAX_TEST_CALLS])
+
+
+def with_lint_targets(project: PythonProject, practice: Practice, trail: Trail) -> Practice:
+    """Return the practice with the linters that the lint targets of the Makefile and of tox call.
+
+    They count only where no workflow calls a linter itself.
+    """
+    if any(map(checks, practice.calls)) or not trail.applies(rules.LINT_TARGETS):
+        return practice
+    makefile = read_makefile(project.tree)
+    found: list[Call] = []
+    for name in makefile.targets if makefile else ():
+        recipe = makefile.recipe(name) if makefile and LINTING.fullmatch(name) else None
+        for command in recipe.commands if makefile and recipe else ():
+            call = read_call(Seen(makefile.path, command.line, command.text, command.folder))
+            found += [call] if call is not None and not command.folder and _usual(call) else []
+    tox = read_tox(project)
+    for name in tox.sections:
+        for line in tox.environment(name).commands if LINTING.fullmatch(name) else ():
+            call = read_call(Seen(tox.file, tox.line, _plain(line)))
+            found += [call] if call is not None and _usual(call) else []
+    once = {call.words: call for call in reversed(found)}
+    return replace(practice, calls=practice.calls + tuple(reversed(once.values()))[:MAX_CALLS]) if once else practice
+
+
+def _plain(line: str) -> str:
+    """Return a command of tox as it is without arguments of the caller, as far as that is known."""
+    return POSARGS.sub(lambda match: match.group(1) or "", line.replace("{toxinidir}/", "").replace("{tox_root}/", ""))
 
 
 def _tables(project: PythonProject) -> Iterator[tuple[str, Document]]:

@@ -26,7 +26,7 @@ class ShellScripts:
     def __init__(self, tree: Tree, trail: Trail) -> None:
         self._tree = tree
         self._applies = trail.applies(rules.SHELL_SCRIPTS)
-        self._known: dict[str, tuple[Seen, ...]] = {}
+        self._known: dict[str, tuple[tuple[Seen, bool], ...]] = {}
 
     def opened(self, calls: Iterable[Call]) -> tuple[Call, ...]:
         """Return the calls; each call of a shell script is followed by those that it surely makes."""
@@ -36,18 +36,21 @@ class ShellScripts:
         path = _script(call)
         if not self._applies or path is None or path not in self._tree.paths:
             return
-        for seen in self._commands(path, call):
-            inner = read_call(replace(seen, env=tuple({**dict(call.seen.env), **dict(seen.env)}.items())))
+        for seen, whole in self._commands(path, call):
+            env = tuple({**dict(call.seen.env), **dict(seen.env)}.items())
+            inner = read_call(replace(seen, env=env))
             if inner is not None:
-                yield replace(inner, carriers=(*call.carriers, *inner.carriers))
+                yield replace(inner, carriers=(*call.carriers, *inner.carriers), whole=whole)
 
-    def _commands(self, path: str, call: Call) -> tuple[Seen, ...]:
+    def _commands(self, path: str, call: Call) -> tuple[tuple[Seen, bool], ...]:
+        """Return the commands of a script at the top folder, each with whether all its words are known."""
         if path not in self._known:
             text = self._tree.text(path) or ""
             usable = len(self._known) < MAX_SCRIPTS and len(text) <= MAX_SCRIPT and is_shell(text, " ".join(call.words))
-            commands = read_script(ARGUMENTS.sub("", text)).commands if usable else ()
+            reading = read_script(ARGUMENTS.sub("", text) if usable else "")
+            found = [(one, True) for one in reading.commands] + [(one, False) for one in reading.unfinished]
             self._known[path] = tuple(
-                Seen(path, one.line + 1, one.text, "", one.env) for one in commands if not one.folder
+                (Seen(path, one.line + 1, one.text, "", one.env), whole) for one, whole in found if not one.folder
             )
         return self._known[path]
 

@@ -11,7 +11,7 @@ from orchestrator.planning.python.arguments import usable_arguments
 from orchestrator.planning.python.calls import Call
 from orchestrator.planning.python.plugins import imported_libraries, needed_plugins
 from orchestrator.planning.python.practice import Practice
-from orchestrator.planning.python.project import PythonProject
+from orchestrator.planning.python.project import PythonProject, own_tests
 from orchestrator.planning.python.setup import PythonSetup
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail
@@ -139,7 +139,7 @@ def _pytest_reasons(project: PythonProject, setup: PythonSetup, calls: tuple[Cal
     if "pytest" in setup.names and project.tests:
         sentence = "the project depends on pytest and has tests"
         found.append((project.tests[0], None, sentence, rules.PYTEST_DEPENDENCY))
-    for path in project.tests[: files.MAX_TEST_SAMPLE]:
+    for path in own_tests(project):
         line = line_of(tree.text(path), PYTEST_STYLE.pattern)
         if line:
             found.append((path, line, "the tests are written for pytest", rules.PYTEST_STYLE))
@@ -176,7 +176,7 @@ def _other_suite(project: PythonProject, setup: PythonSetup, trail: Trail) -> tu
         command = command if manage == "manage.py" else f"cd src && {command}"
         trail.note("full", command, "a Django project with tests and no pytest", file=manage, by=rules.DJANGO)
         return (command,)
-    for path in project.tests[: files.MAX_TEST_SAMPLE] if trail.applies(rules.UNITTEST) else ():
+    for path in own_tests(project) if trail.applies(rules.UNITTEST) else ():
         line = line_of(project.tree.text(path), UNITTEST_STYLE.pattern)
         if line:
             call, why = _unittest_call(project)

@@ -9,14 +9,15 @@ from orchestrator.planning.part import Ecosystem, Part, Question
 from orchestrator.planning.ruby import rules
 from orchestrator.planning.ruby.bundle import GEMFILES, Bundle, lock_of, read_bundle
 from orchestrator.planning.ruby.linters import choose_fast
-from orchestrator.planning.ruby.setup import asked_groups, choose_gemfile, compile_step, decide_install
+from orchestrator.planning.ruby.preparation import choose_preparation
+from orchestrator.planning.ruby.setup import asked_groups, choose_gemfile, compile_step, decide_install, loose_setup
 from orchestrator.planning.ruby.suites import RAKEFILES, choose_full
 from orchestrator.planning.ruby.version import choose_ruby
 from orchestrator.planning.rule import rules_in
 from orchestrator.planning.system_packages import RUBY_COMPILER, RUBY_NEEDS, needed
 from orchestrator.planning.trail import Trail
 
-READ = (".ruby-version", *GEMFILES, *map(lock_of, GEMFILES), *RAKEFILES)
+READ = (".ruby-version", "config/database.yml", *GEMFILES, *map(lock_of, GEMFILES), *RAKEFILES)
 
 SITE_TOOLS = frozenset(
     {"jekyll", "github-pages", "minima", "just-the-docs", "html-proofer", "webrick", "wdm", "kramdown", "liquid"}
@@ -57,13 +58,21 @@ def infer(question: Question, trail: Trail) -> Part | None:
     setup = decide_install(bundle, groups, trail)
     full = choose_full(tree, bundle, groups, question.workflows, trail)
     compiled = compile_step(bundle, question.workflows, trail)
-    installs = (setup.command or _loose_setup(full, trail), setup.variables + compiled if compiled else "")
+    prepared = choose_preparation(tree, bundle, groups, question.workflows, trail)
+    installs = (
+        setup.command or loose_setup(tree, bundle, full, trail),
+        setup.variables + compiled if compiled else "",
+        *(one if one.startswith("cp ") else setup.variables + one for one in prepared.setup),
+    )
+    tests = _prefixed(setup.variables, full)
+    if tests:
+        tests = (" && ".join([*_prefixed(setup.variables, prepared.before_tests), tests[0]]), *tests[1:])
     return Part(
         toolchain=Toolchain("ruby", version, f"ruby:{version}-slim"),
         manager="bundler",
         setup=tuple(filter(None, installs)),
         fast=_prefixed(setup.variables, choose_fast(tree, bundle, groups, question.workflows, trail)),
-        full=_prefixed(setup.variables, full),
+        full=tests,
         caches=("bundler",),
         apt=_system_packages(tree, bundle, trail),
         steps=_steps(bundle, version, trail),
@@ -91,14 +100,6 @@ def _is_decoy(tree: Tree, bundle: Bundle, trail: Trail) -> bool:
     rule = "seen, not used: its gems are for a site or for tools, and there are no Ruby tests"
     trail.note("image", bundle.gemfile or "", rule, file=bundle.gemfile, by=rules.DECOY)
     return True
-
-
-def _loose_setup(full: Iterable[str], trail: Trail) -> str:
-    """Return what installs RSpec for specs without a Gemfile, which the image's Ruby does not bring."""
-    if not any(command.split()[0] == "rspec" for command in full) or not trail.applies(rules.ADD_RSPEC):
-        return ""
-    trail.note("setup", "rspec", "specs, and no Gemfile that installs RSpec", by=rules.ADD_RSPEC)
-    return "gem install rspec --no-document"
 
 
 def _prefixed(variables: str, commands: Iterable[str]) -> tuple[str, ...]:

@@ -25,6 +25,12 @@ GEM = re.compile(r"[ \t]*gem[ \t(]+[\"']([A-Za-z0-9][A-Za-z0-9._-]{0,99})[\"']")
 DEPENDENCY = re.compile(
     r"[ \t]*[a-z_]{1,20}\.add_(?:development_|runtime_)?dependency[ \t(]+[\"']([A-Za-z0-9][A-Za-z0-9._-]{0,99})[\"']"
 )
+REQUIREMENT = re.compile(
+    r"[ \t]*+,[ \t]*+\[?[\"']((?:=|!=|>=?|<=?|~>)?[ \t]{0,3}[0-9][A-Za-z0-9.]{0,30})[\"']\]?[ \t]*+[)]?"
+    r"[ \t]*+(?:if\b.*)?"
+)
+"""The only requirement of a gem; `gem install` takes no second one."""
+
 EVALUATED = re.compile(r"[ \t]*eval_gemfile[ \t(]+[\"']([A-Za-z0-9_][A-Za-z0-9_./-]{0,99})[\"']")
 GEMSPEC = re.compile(r"[ \t]*gemspec\b")
 GROUP = re.compile(r"[ \t]*group[ \t(]+(:[A-Za-z_, :]{1,100})(?:,| )[ \t]*optional(?::|[ \t]*=>)[ \t]*true")
@@ -122,6 +128,14 @@ def read_bundle(tree: Tree, gemfile: str | None, trail: Trail) -> Bundle:
         bundler=_said(lock, sections, "BUNDLED WITH", LOCKED_BUNDLER),
         platforms=frozenset(line.strip() for _, line in sections.get("PLATFORMS", ())),
     )
+
+
+def named_gems(tree: Tree, gemspec: str) -> Iterator[tuple[str, str]]:
+    """Yield the gems that a gemspec names in plain lines, each with its requirement where it has just one."""
+    for _, line in _lines(tree, gemspec):
+        if match := DEPENDENCY.match(line):
+            requirement = REQUIREMENT.fullmatch(line[match.end() :])
+            yield match.group(1), requirement.group(1) if requirement else ""
 
 
 def _evaluated(tree: Tree, gemfile: str | None) -> list[str]:

@@ -35,7 +35,20 @@ OPTIONAL_GROUP = Rule(
     "ruby.setup.optional-group", "Gems of an optional group are not installed, unless a workflow sets `BUNDLE_WITH`."
 )
 COMPILE = Rule("ruby.setup.compile", "Where workflows run `rake compile`, the extension is compiled before the checks.")
+COPIED_FILES = Rule(
+    "ruby.setup.copied-files",
+    "Files of the repository that the workflow copies into place before the tests (`cp config/database.yml.ci "
+    "config/database.yml`) are copied by the setup, where the commit has none.",
+)
+DATABASE = Rule(
+    "ruby.setup.database",
+    "The setup makes the database as the workflow does before the tests (`db:schema:load`, `db:prepare`...), where it "
+    "is a file of SQLite.",
+)
 ADD_RSPEC = Rule("ruby.setup.rspec", "Specs without a Gemfile get RSpec installed.")
+GEMSPEC_GEMS = Rule(
+    "ruby.setup.gemspec", "Without any Gemfile the gems that the gemspec names are installed, by their requirements."
+)
 RUBOCOP = Rule("ruby.fast.rubocop", "`.rubocop.yml` is run by RuboCop where the bundle has it.")
 STANDARD = Rule("ruby.fast.standard", "Standard is run where the bundle has it and no `.rubocop.yml` takes its place.")
 WORKFLOW_LINT = Rule(
@@ -44,6 +57,10 @@ WORKFLOW_LINT = Rule(
 WORKFLOW_TESTS = Rule(
     "ruby.full.workflow",
     "The workflow's rspec, rake, rails or ruby command runs the tests, without reports and browsers.",
+)
+PREPARED = Rule(
+    "ruby.full.prepared",
+    "A Rake task such as `setup` or `test_app` that the workflow runs before the tests runs in front of them.",
 )
 RSPEC = Rule("ruby.full.rspec", "`_spec.rb` files are run by RSpec where the bundle has it.")
 RAILS = Rule("ruby.full.rails", "The tests of a Rails application are run by `bin/rails test`.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from draftsman.domain.plan import Tree
 from orchestrator.planning import grammar
-from orchestrator.planning.command_flags import words_of
+from orchestrator.planning.command_flags import joined, words_of
 from orchestrator.planning.ruby import rules
-from orchestrator.planning.ruby.bundle import GEMFILES, Bundle
+from orchestrator.planning.ruby.bundle import GEMFILES, Bundle, named_gems
 from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Workflows
 
@@ -89,3 +90,20 @@ def decide_install(bundle: Bundle, groups: frozenset[str], trail: Trail) -> Bund
         trail.note("setup", "BUNDLE_FROZEN=true", "the lock decides the versions", file=bundle.lock, by=rules.FROZEN)
         install += "BUNDLE_FROZEN=true "
     return BundleSetup(f"{install}bundle install", variables)
+
+
+def loose_setup(tree: Tree, bundle: Bundle, full: Iterable[str], trail: Trail) -> str:
+    """Return what installs gems without a Gemfile: those that the gemspec names, and RSpec for specs."""
+    gems: dict[str, str] = {}
+    for file in bundle.gemspecs[:1] if bundle.gemfile is None and trail.applies(rules.GEMSPEC_GEMS) else ():
+        gems = dict(named_gems(tree, file))
+        for name, requirement in gems.items():
+            rule = "no Gemfile: a gem that the gemspec names"
+            trail.note("setup", f"{name} {requirement}".strip(), rule, file=file, by=rules.GEMSPEC_GEMS)
+    has_specs = any(command.split()[0] == "rspec" for command in full)
+    if has_specs and not {"rspec", "rspec-core"} & set(gems) and trail.applies(rules.ADD_RSPEC):
+        trail.note("setup", "rspec", "specs, and no Gemfile that installs RSpec", by=rules.ADD_RSPEC)
+        gems["rspec"] = ""
+    if not gems:
+        return ""
+    return joined(["gem", "install", *(":".join(filter(None, one)) for one in gems.items()), "--no-document"])

@@ -26,6 +26,7 @@ RUBY_FLAGS = re.compile(r"-(?:I[A-Za-z0-9_./:-]{0,100}|w|W[0-9:a-z-]{0,20})")
 TASK = re.compile(r"[a-z][a-z0-9_]*(?::[a-z0-9_]+)*")
 TEST_TASK = re.compile(r"(?:^|[:_])(?:tests?|specs?|units?|minitest|rspec)(?:[:_]|$)|^default$")
 DATABASE_TASK = re.compile(r"db:(?:create|migrate|setup|prepare|schema:load|test:prepare|test:load)")
+PREPARING_TASK = re.compile(r"(?:[a-z0-9_]{1,40}:){0,3}(?:setup|prepare|test_app|dummy_app|generate_dummy|dummy:app)")
 BROWSER_TASK = re.compile(r"(?:^|[:_])(?:system|feature|features|browser|e2e|acceptance)(?:[:_]|$)")
 WHOLE_TASKS = frozenset({"", "default", "test", "spec"})
 VARIABLES = frozenset({"RAILS_ENV", "RACK_ENV", "RUBYOPT"})
@@ -134,11 +135,12 @@ def _call(tree: Tree, bundle: Bundle, groups: frozenset[str], seen: Seen) -> Cal
     words = words[2:] if bundled else words
     if not words:
         return None
+    words = [words[0].removeprefix("./"), *words[1:]]
     program = words[0].removeprefix("bin/")
     if words[0].startswith("bin/") and words[0] not in tree.paths:
         return None
     prefix = "" if words[0].startswith("bin/") else _exec(bundle)
-    if program == "rspec" and bundle.may_have("rspec", groups):
+    if program == "rspec" and (_has_rspec(bundle, groups) or bundle.may_have("rspec", groups)):
         arguments = RSPEC_FLAGS.of(words[1:])
         if arguments is None or not all(one.startswith("-") or _in_tree(one) for one in arguments if "/" in one):
             return None
@@ -155,6 +157,11 @@ def _call(tree: Tree, bundle: Bundle, groups: frozenset[str], seen: Seen) -> Cal
     return None
 
 
+def is_test_call(tree: Tree, bundle: Bundle, groups: frozenset[str], seen: Seen) -> bool:
+    """Return whether a workflow's command runs tests here."""
+    return _call(tree, bundle, groups, seen) is not None
+
+
 def _tasks(seen: Seen, prefix: str, words: list[str], name: str) -> Call | None:
     """Return the call of Rake's or Rails' tasks: tests, and what prepares their database; no browsers."""
     flags = {"--trace", "-t"} if name == "rake" else set()
@@ -162,7 +169,7 @@ def _tasks(seen: Seen, prefix: str, words: list[str], name: str) -> Call | None:
     called = [word for word in words if word not in flags]
     words = [word for word in called if not BROWSER_TASK.search(word)]
     tasks = [word for word in words if not DATABASE_TASK.fullmatch(word)]
-    if name == "rails" and not tasks:
+    if (name == "rails" and not tasks) or (tasks and all(map(PREPARING_TASK.fullmatch, tasks))):
         return None
     if not all(TASK.fullmatch(task) and TEST_TASK.search(task) for task in tasks) or (called and not tasks):
         return None
@@ -172,7 +179,13 @@ def _tasks(seen: Seen, prefix: str, words: list[str], name: str) -> Call | None:
 
 
 def _made(seen: Seen, prefix: str, words: list[str], kind: str, whole: bool) -> Call:
-    return Call(seen, with_variables(prefix + joined(words), seen, VARIABLES), kind, whole)
+    return Call(seen, database_variables(prefix + joined(words), seen), kind, whole)
+
+
+def database_variables(command: str, seen: Seen) -> str:
+    """Return the command behind the workflow's variables for environment and database, without a server's address."""
+    file = dict(seen.env).get("DATABASE_URL", "").startswith("sqlite3:")
+    return with_variables(command, seen, VARIABLES | {"DATABASE_URL"} if file else VARIABLES)
 
 
 def _in_tree(word: str) -> bool:

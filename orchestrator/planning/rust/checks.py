@@ -6,6 +6,7 @@ from draftsman.domain.plan import Tree
 from orchestrator.planning.command_flags import Flags, joined, with_variables, words_of
 from orchestrator.planning.documents import Document, read_toml, strings, table, toml_line
 from orchestrator.planning.rust import rules
+from orchestrator.planning.rust.python_build import PythonBuild
 from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Seen, Workflows
 
@@ -77,16 +78,22 @@ def choose_fast(tree: Tree, manifest: Document, channel: bool, workflows: Workfl
 
 
 def choose_full(
-    manifest: Document, tree: Tree, extension: tuple[str, int | None] | None, workflows: Workflows, trail: Trail
+    manifest: Document, tree: Tree, extension: PythonBuild | None, workflows: Workflows, trail: Trail
 ) -> tuple[str, ...]:
     """Return the command that runs the tests. `extension` is where a Python package says that Rust builds it."""
     command = _by_workflow(workflows, trail)
     if command is not None:
         return (command,)
     if extension is not None and trail.applies(rules.EXTENSION):
-        file, line = extension
         rule = "a Python package that is built from Rust: Python's tests are run"
-        trail.note("full", "cargo test", f"{rule}, not `cargo test`", file=file, line=line, by=rules.EXTENSION)
+        trail.note(
+            "full",
+            "cargo test",
+            f"{rule}, not `cargo test`",
+            file=extension.file,
+            line=extension.line,
+            by=rules.EXTENSION,
+        )
         return ()
     if not trail.applies(rules.TESTS):
         return ()

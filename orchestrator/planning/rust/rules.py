@@ -5,6 +5,10 @@ from __future__ import annotations
 from orchestrator.planning.rule import Rule
 
 CARGO = Rule("rust.project.cargo", "A `Cargo.toml` makes a Rust project.")
+MEMBER = Rule(
+    "rust.project.python-member",
+    "A member of a uv workspace that is built from Rust (maturin, setuptools-rust) brings Rust into the image.",
+)
 TOOLCHAIN_FILE = Rule(
     "rust.version.toolchain-file", "`rust-toolchain.toml` and `rust-toolchain` name the Rust exactly."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from draftsman.domain.plan import Tree
 from orchestrator.planning.choice import Candidate, choose
@@ -14,7 +14,7 @@ from orchestrator.planning.rule import Rule
 from orchestrator.planning.rust import rules
 from orchestrator.planning.tool_files import read_tool_files
 from orchestrator.planning.trail import Trail, show
-from orchestrator.planning.versions import RUST, RUST_DEFAULT, Release
+from orchestrator.planning.versions import AS_OF, RUST, RUST_DEFAULT, Release
 from orchestrator.planning.workflows import Seen, Workflows
 
 NUMBER = re.compile(r"1\.[0-9]{1,3}(?:\.[0-9]{1,2})?")
@@ -26,8 +26,12 @@ TOOLCHAIN_FILES = ("rust-toolchain.toml", "rust-toolchain")
 EDITIONS = {"2015": "1.0", "2018": "1.31", "2021": "1.56", "2024": "1.85"}
 """The Rust that brought each edition. Source: https://doc.rust-lang.org/edition-guide/."""
 
-# A Rust gets fixes until the next one, six weeks later: to call every pin unsupported would say nothing.
-KNOWN = tuple(replace(release, end_of_life=date.max) for release in RUST)
+# A Rust gets fixes until the next one, six weeks later: to call every pin unsupported would say nothing, so that only
+# a pin whose fixes ended two years before the table was made is called old.
+KNOWN = tuple(
+    replace(release, end_of_life=date.max) if release.end_of_life + timedelta(days=2 * 365) >= AS_OF else release
+    for release in RUST
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from orchestrator.planning.justfile import JUSTFILES
 from orchestrator.planning.makefile import MAKEFILES
 
 FOLDER = ".github/workflows/"
+BUILD_FILES = ("CMakeLists.txt", "Makefile.am", "Makefile.in", "meson.build")
 MAX_WORKFLOWS = 10
 MAX_ACTIONS = 10
 MAX_SCRIPTS = 25
@@ -52,7 +53,7 @@ def workflow_reads(paths: Iterable[str]) -> list[str]:
             actions.append(path)
         elif path.count("/") <= 2 and _is_script(path):
             scripts.append(path)
-        if path.count("/") == 0 and path in (*MAKEFILES, *JUSTFILES):
+        if path.count("/") == 0 and path in (*MAKEFILES, *JUSTFILES, *BUILD_FILES):
             tasks.append(path)
     scripts.sort(key=lambda path: (SCRIPT_NAMES.search(path.rpartition("/")[2]) is None, path))
     return [

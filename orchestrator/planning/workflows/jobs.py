@@ -19,9 +19,10 @@ from orchestrator.planning.workflows.actions import (
     setup_files,
     setup_versions,
 )
+from orchestrator.planning.workflows.broken import read_or_warn
 from orchestrator.planning.workflows.expansion import Expansion
 from orchestrator.planning.workflows.expressions import UNTOLD, Scope, interpolated, may_hold, told
-from orchestrator.planning.workflows.marked_yaml import Text, read_marked
+from orchestrator.planning.workflows.marked_yaml import Text
 from orchestrator.planning.workflows.matrix import cells_of, chosen_cells, is_other_system
 from orchestrator.planning.workflows.seen import Job, Seen
 from orchestrator.planning.workflows.variables import kept_env, set_env
@@ -39,6 +40,9 @@ NO_CHECK = re.compile(
 )
 OWN_REPOSITORY = re.compile(r"github\.repository|\.repo\.full_name|github\.event\.")
 OF_A_CELL = re.compile(r" --shard[= ][0-9]+/[0-9]+(?= |$)| --manifest-path[= ](?:\./)?Cargo\.toml(?= |$)")
+LINUX = re.compile(r"ubuntu-[0-9.]+-arm$")
+"""Linux on ARM: some run all their tests on it, and matrices prefer other runners."""
+
 POSIX_SHELL = re.compile(r"(?:.{0,60}[ \"'])?(?:bash|sh)(?: .*)?")
 
 
@@ -112,7 +116,8 @@ class Walk:
         if not self._trail.applies(any_rules.LINUX_ONLY):
             return True
         system = told(job.get("runs-on"), scope)
-        return not (system and is_other_system(system)) and told(job.get("continue-on-error"), scope) != "true"
+        other = system is not None and is_other_system(system) and not LINUX.match(system)
+        return not other and told(job.get("continue-on-error"), scope) != "true"
 
     def _job(self, file: str, document: Document, name: str, job: Document, scope: Scope, depth: int) -> None:
         matrix = table(job, "strategy").get("matrix")
@@ -155,7 +160,7 @@ class Walk:
 
     def _document(self, path: str) -> Document:
         if path not in self._documents:
-            self._documents[path] = read_marked(self._tree.text(path) or "")
+            self._documents[path] = read_or_warn(path, self._tree.text(path) or "", self._trail)
         document = self._documents[path]
         return document if isinstance(document, dict) else {}
 

@@ -15,6 +15,7 @@ MAX_CHARACTERS = 128 * 1024 if FAST else 32 * 1024
 
 MAX_DEPTH = 60
 MAX_EVENTS = 60_000
+TOO_DEEP = "it has too many parts, or too many inside of others"
 LOADER: Any = yaml.CBaseLoader if FAST else yaml.BaseLoader
 
 
@@ -33,28 +34,42 @@ def text_at(value: str, line: int, block: bool = False) -> Text:
     return made
 
 
+class UnreadableYamlError(Exception):
+    """A document that cannot be read: `line` is where, None where it is the whole; `why` is a clause."""
+
+    def __init__(self, why: str, line: int | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.line = line
+
+
 def read_marked(text: str) -> object:
-    """Return a document, None where it cannot be read. Aliases are the same object in several places, even in itself.
+    """Return a document. Aliases are the same object in several places, even in itself. Raises UnreadableYamlError.
 
     Built from the parser's events and not with `yaml.load`: the C loader overflows its stack on 60,000 nested lists,
     and it does not tell lines.
     """
-    if len(text) > MAX_CHARACTERS or is_nested_too_deeply(text):
-        return None
+    if len(text) > MAX_CHARACTERS:
+        raise UnreadableYamlError(f"it is larger than {MAX_CHARACTERS // 1024} KiB")
+    if is_nested_too_deeply(text):
+        raise UnreadableYamlError(TOO_DEEP)
     try:
         return _build(yaml.parse(text, Loader=LOADER))
-    except (yaml.YAMLError, ValueError):
-        return None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UnreadableYamlError(error.problem or "it is no YAML", line) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UnreadableYamlError("it is no YAML") from error
 
 
 def _build(events: Iterator[Any]) -> object:
-    """Return the first document. Raises ValueError where it is too large or too deep."""
+    """Return the first document. Raises UnreadableYamlError where it is too large or too deep."""
     root: list[object] = []
     open_ones: list[list[object] | _Mapping] = [root]
     anchors: dict[str, object] = {}
     for number, event in enumerate(events):
         if number > MAX_EVENTS or len(open_ones) > MAX_DEPTH:
-            raise ValueError
+            raise UnreadableYamlError(TOO_DEEP)
         if isinstance(event, yaml.AliasEvent):
             open_ones[-1].append(anchors.get(event.anchor or ""))
         elif isinstance(event, yaml.NodeEvent):

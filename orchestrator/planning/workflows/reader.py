@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from draftsman.domain.plan import Tree
 from orchestrator.planning import any_rules
 from orchestrator.planning.trail import Trail
+from orchestrator.planning.workflows.broken import read_or_warn
 from orchestrator.planning.workflows.expansion import Expansion
 from orchestrator.planning.workflows.files import ranked_workflows
 from orchestrator.planning.workflows.jobs import Found, Walk
-from orchestrator.planning.workflows.marked_yaml import FAST, read_marked
+from orchestrator.planning.workflows.marked_yaml import FAST
 from orchestrator.planning.workflows.seen import Job, Seen, Workflows
 
 MAX_CHARACTERS = 400_000 if FAST else 100_000
@@ -29,8 +30,8 @@ CHANGES = ("push", "pull_request", "merge_group")
 def read_workflows(tree: Tree, trail: Trail | None = None) -> Workflows:
     """Return what the workflows run that a change starts, each command and version once.
 
-    Those with names that promise checks come first. A workflow that cannot be read counts as absent. `trail` knows
-    the rules in force, and is not written to.
+    Those with names that promise checks come first. `trail` knows the rules in force, and is warned of workflows that
+    cannot be read: they count as absent.
     """
     trail = trail or Trail()
     expansion = Expansion(tree, trail)
@@ -43,7 +44,7 @@ def read_workflows(tree: Tree, trail: Trail | None = None) -> Workflows:
         if characters > MAX_CHARACTERS:
             break
         if any(event in text for event in CHANGES):
-            documents[path] = read_marked(text)
+            documents[path] = read_or_warn(path, text, trail)
     left = MAX_STEP_CHARACTERS
     for path, document in list(documents.items()):
         if isinstance(document, dict) and _runs_on_changes(document.get("on"), trail):
