@@ -69,7 +69,10 @@ def _values(plan: Plan, section: str, image_tag: str) -> list[str]:
         source = f"from {profile.dockerfile}" if profile.dockerfile else "from a generated Dockerfile"
         return [
             ", ".join(filter(None, (image_tag, source))),
-            *(f"{one.ecosystem} {one.version} ({one.image or 'installed'})" for one in plan.toolchains),
+            *(
+                " ".join(filter(None, (one.ecosystem, one.version, f"({one.image or 'installed'})")))
+                for one in plan.toolchains
+            ),
         ]
     if section == "setup":
         return [profile.setup] if profile.setup.strip() else ["nothing to run"]

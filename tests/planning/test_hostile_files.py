@@ -326,3 +326,70 @@ def test_python_file_that_is_made_to_be_slow_is_planned_or_refused_in_seconds(na
     with suppress(PlanError):
         plan_tree(tree)
     assert time.process_time() - before < SECONDS
+
+
+GO_FILES = {"go.mod": "module a\n", **{f"p{number}/a_test.go": "" for number in range(3000)}}
+RAILS_FILES = {"Gemfile": 'gem "rspec-rails"\ngem "sqlite3"\n', **{f"spec/{n}_spec.rb": "" for n in range(5000)}}
+SLOW_COMPILED: dict[str, dict[str, str]] = {
+    "tests in many parts": {
+        **GO_FILES,
+        ".github/workflows/a.yml": workflow(
+            [f"go test {' '.join(f'./p{n}x{m}/...' for m in range(40))}" for n in range(200)]
+        ),
+    },
+    "recipes that format": {
+        **GO_FILES,
+        "Makefile": "lint:\n" + "\tgofmt -s -x -l a a a\n" * 5000,
+        ".github/workflows/a.yml": workflow(["make lint"]),
+    },
+    "files put in place": {
+        **RAILS_FILES,
+        ".github/workflows/a.yml": workflow([*(f"cp spec/* {n}/" for n in range(190)), "bundle exec rspec"]),
+    },
+    "gemspec of gems": {"a.gemspec": fill('s.add_dependency "a", [' + " " * 400), "spec/a_spec.rb": ""},
+    "globs of a workspace": {
+        "pyproject.toml": f"[tool.uv.workspace]\nmembers = [{', '.join(repr('*a' * 90 + 'b') for _ in range(50))}]\n",
+        **{f"{'a' * 90}{n}/{file}": "" for n in range(9) for file in ("pyproject.toml", "Cargo.toml")},
+    },
+}
+
+
+@pytest.mark.parametrize("name", SLOW_COMPILED)
+def test_ruby_go_or_rust_file_that_is_made_to_be_slow_is_planned_or_refused_in_seconds(name: str) -> None:
+    tree = tree_of(SLOW_COMPILED[name])
+    before = time.process_time()
+    with suppress(PlanError):
+        plan_tree(tree)
+    assert time.process_time() - before < SECONDS
+
+
+BUILD_FILES = {
+    "cmake-of-blanks": {"CMakeLists.txt": fill(" \t") + "enable_testing"},
+    "cmake-of-calls": {"CMakeLists.txt": fill("include \n")},
+    "automake-of-folders": {"Makefile.am": fill("SUBDIRS a\n"), "configure.ac": ""},
+    "meson-of-folders": {"meson.build": fill("subdir  ")},
+    "parallel-in-itself": workflows("on: push\njobs:\n  a:\n    steps: &s\n" + "      - parallel: *s\n" * 200),
+    "shells-in-shells": workflows("on: push\njobs:\n  a:\n    steps:\n      - run: " + "bash -c " * 1500 + "x\n"),
+}
+
+
+@pytest.mark.parametrize("name", BUILD_FILES)
+def test_build_files_and_steps_made_to_be_slow_are_planned_soon(name: str) -> None:
+    began = time.process_time()
+    assert plan(BUILD_FILES[name]).profile.full == ()
+    assert time.process_time() - began < SECONDS
+
+
+def test_what_a_job_installs_and_configures_brings_no_instruction_into_the_image() -> None:
+    steps = (
+        "\"./configure --x='|(id)>a' && make check\"",
+        "\"sudo apt-get install -y libz-dev 'x;y-dev' $(z)-dev -o=a-dev\"",
+        "\"cmake -B '$(id)' . && ctest\"",
+    )
+    jobs = "".join(f"      - run: {step}\n" for step in steps)
+    made = plan(workflows(f"on: push\njobs:\n  a:\n    env: {{X: 'a;b', Y: a b}}\n    steps:\n{jobs}"))
+    assert made.profile.full == ("Y='a b' make check",)
+    assert "x;y" not in made.dockerfile
+    assert made.profile.setup == "Y='a b' ./configure '--x=|(id)>a'"
+    assert "libz-dev" in made.dockerfile
+    assert "a-dev" not in made.dockerfile.replace("libz-dev", "")

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from draftsman.domain.errors import PlanError, SettingsError
-from draftsman.domain.plan import Plan, ProfileOverrides
+from draftsman.domain.plan import Plan, ProfileOverrides, Toolchain
 from orchestrator.planning import grammar
+from orchestrator.planning.dockerfile import Ingredients, render_dockerfile
 from orchestrator.planning.explain import explain, lines
+from orchestrator.planning.part import CopiedProgram
 from orchestrator.planning.plan import make_plan
 from tests.planning.cases import TEMPLATES, tree_of
 
@@ -214,6 +216,11 @@ RUBY_GO_RUST_LINE = re.compile(
     r"|RUN rustup (default|toolchain install) (nightly|beta)[0-9-]*( --profile minimal)?"
     r"|RUN rustup toolchain link image /usr/local/rustup/toolchains/[a-z0-9.-]+[*]"
     r"|RUN rustup override set image --path /workspace|RUN gem install bundler --version [0-9.]+ --no-document"
+    r"|COPY --from=golangci/golangci-lint:v[12][.][0-9.]+ /usr/bin/golangci-lint /usr/local/bin/golangci-lint"
+)
+LINT_WORKFLOW = (
+    "on: push\njobs:\n  a:\n    steps:\n      - uses: golangci/golangci-lint-action@v9\n"
+    "        with:\n          version: {}\n          args: {}\n"
 )
 
 
@@ -247,6 +254,45 @@ def test_any_text_in_hints_of_ruby_go_and_rust_is_refused_or_harmless(hint: str,
         assert not line or line.startswith("#") or RUBY_GO_RUST_LINE.fullmatch(line), line
     for command in (made.profile.setup, *made.profile.fast, *made.profile.full):
         assert re.fullmatch(r"[a-zA-Z0-9 =./&_-]*", command), command
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    release=st.one_of(HINT, st.from_regex(r"v?[12]\.[0-9]{1,3}(\.[0-9]{1,3})?(\n| |;|-)?(RUN id)?")),
+    arguments=st.one_of(
+        HINT, st.from_regex(r"--(timeout|config|verbose|fix)[= ][a-z0-9./$(){}*;-]{0,12}( \./[a-z.]{1,9})?")
+    ),
+)
+def test_any_text_about_a_copied_linter_is_left_out_or_harmless(release: str, arguments: str) -> None:
+    workflow = LINT_WORKFLOW.replace("{}", json.dumps(release), 1).replace("{}", json.dumps(arguments), 1)
+    made = plan({**RUBY_GO_RUST, ".golangci.yml": f"version: {release}\n", ".github/workflows/ci.yml": workflow})
+    for line in re.sub(r"\\\n", " ", made.dockerfile).splitlines():
+        assert not line or line.startswith("#") or RUBY_GO_RUST_LINE.fullmatch(line), line
+    for command in made.profile.fast:
+        if "golangci" in command:
+            assert "--fix" not in command
+            assert all(shlex.quote(word) in command for word in shlex.split(command))
+            assert not re.search(r"[;&|<>$`(){}\n]", command.replace("'", ""))
+
+
+@pytest.mark.parametrize(
+    ("image", "path"),
+    [
+        ("golangci/golangci-lint:v2\nRUN id", "/usr/bin/golangci-lint"),
+        ("golangci/golangci-lint:v2", "/usr/bin/x /etc\nRUN id"),
+        ("golangci/golangci-lint:v2", "usr/bin/x"),
+        ("golangci/golangci-lint:v2", "/usr/../x"),
+        ("golangci/golangci-lint:$(id)", "/usr/bin/x"),
+    ],
+)
+def test_a_copied_program_outside_of_its_grammar_is_refused(image: str, path: str) -> None:
+    profile = plan({"app.py": ""}).profile
+    program = CopiedProgram(image, path)
+    made = Ingredients(
+        "a/b", profile, Toolchain("go", "1.26", "golang:1.26-bookworm"), (), (), False, programs=(program,)
+    )
+    with pytest.raises(PlanError):
+        render_dockerfile(made, TEMPLATES, image_prefix="", ca_bundle=False)
 
 
 PYTHON_LINE = re.compile(

@@ -164,3 +164,34 @@ def test_no_command_holds_what_a_shell_would_obey(pieces: list[str]) -> None:
 def test_scripts_without_ends_are_read_soon(unit: str) -> None:
     read_script(unit * (16_000 // len(unit)))
     read_script("a\n" + (unit + "\n") * (16_000 // (len(unit) + 1)))
+
+
+@pytest.mark.parametrize(
+    ("script", "texts"),
+    [
+        ("bash -c 'npm ci && npm test'", ["npm ci", "npm test"]),
+        ('bash -euo pipefail -c "cd web; npm test"\nnpm run lint', ["npm test", "npm run lint"]),
+        ("sh -c 'if x; then y; fi; npm test'", ["npm test"]),
+        ("X=2 bash -c 'run $X'", ["run 2"]),
+        ("sh -c 'run $UNKNOWN'", []),
+        ("bash -c 'npm test' || true", []),
+        ("bash -x ./run.sh", ["bash -x ./run.sh"]),
+    ],
+)
+def test_a_shell_in_quotes_is_what_it_runs(script: str, texts: list[str]) -> None:
+    assert [command.text for command in read_script(script).commands] == texts
+
+
+def test_a_shell_in_quotes_leaves_the_folder_where_it_was() -> None:
+    commands = read_script("bash -c 'cd web && npm test'\nnpm test").commands
+    assert [(command.folder, command.line) for command in commands] == [("web", 0), ("", 1)]
+
+
+def test_the_number_of_processors_is_a_plain_one() -> None:
+    texts = [command.text for command in read_script('make -j"$(nproc)"\nmake -j`nproc` check').commands]
+    assert texts == ["make -j2", "make -j2 check"]
+
+
+def test_the_workspace_is_the_top_folder() -> None:
+    script = "cmake -B /github/workspace/build -DX=/github/workspace/y\ncmake /github/workspace"
+    assert [command.text for command in read_script(script).commands] == ["cmake -B build -DX=y"]

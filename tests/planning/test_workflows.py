@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import MAX_WORKFLOWS, Workflows, read_workflows, workflow_reads
 from orchestrator.planning.workflows.expressions import UNKNOWN, Scope, evaluated, interpolated, may_hold
-from orchestrator.planning.workflows.marked_yaml import read_marked
+from orchestrator.planning.workflows.marked_yaml import UnreadableYamlError, read_marked
 from orchestrator.planning.workflows.matrix import cells_of, chosen_cells
 from tests.planning.cases import tree_of
 
@@ -362,10 +363,10 @@ def test_any_matrix_gives_cells(matrix: object) -> None:
 
 def test_yaml_that_aliases_itself_or_is_too_deep_is_read_or_left() -> None:
     assert isinstance(read_marked("a: &a [*a]\n"), dict)
-    assert read_marked("- " * 60_000 + "a") is None
-    assert read_marked("? " * 60_000 + "a") is None
-    assert read_marked("a: " + "\n".join(" " * n + "b:" for n in range(1, 300))) is None
-    assert read_marked("a: [1") is None
+    deep = "a: " + "\n".join(" " * n + "b:" for n in range(1, 300))
+    for text in ("- " * 60_000 + "a", "? " * 60_000 + "a", deep, "a: [1"):
+        with pytest.raises(UnreadableYamlError):
+            read_marked(text)
     assert commands(read({CI: "on: push\njobs: &j\n  a: {steps: &s [{run: a}, *s, *j]}\n  b: *j\n"})) == ["a"]
 
 
@@ -375,3 +376,39 @@ def test_matrix_keeps_to_this_kind_of_machine() -> None:
     assert cells is not None
     assert [cell["arch"] for cell in cells] == ["amd64", "amd64"]
     assert [cell["build"] for cell in chosen_cells(cells)] == ["debug", "release"]
+
+
+def test_workflows_beyond_the_limit_are_named_and_not_read() -> None:
+    start = "on: push\n" + "# a remark\n" * 9_000
+    steps = {name: f"jobs: {{a: {{steps: [{{run: make {name}}}]}}}}\n" for name in "ab"}
+    files = {f".github/workflows/ci-{name}.yml": start + jobs for name, jobs in steps.items()}
+    trail = Trail()
+    found = read_workflows(tree_of(files), trail)
+    assert commands(found) == ["make a"]
+    assert trail.warnings == (
+        ".github/workflows/ci-b.yml and workflows after it are not read: those before it are too large together.",
+    )
+
+
+def test_an_action_that_cannot_be_read_is_warned_of() -> None:
+    workflow = "on: push\njobs:\n  a:\n    steps:\n      - uses: ./.github/actions/setup\n      - run: make a\n"
+    trail = Trail()
+    found = read_workflows(tree_of({CI: workflow, ".github/actions/setup/action.yml": "runs:\n  steps: [\n"}), trail)
+    assert commands(found) == ["make a"]
+    (warning,) = trail.warnings
+    assert warning.startswith(".github/actions/setup/action.yml:3 cannot be read")
+
+
+def test_a_cell_of_a_matrix_names_the_folder_and_the_manifest() -> None:
+    workflow = """on: push
+jobs:
+  a:
+    strategy: {matrix: {folder: [., examples/web]}}
+    steps:
+      - run: cargo test --manifest-path ${{ matrix.folder }}/Cargo.toml --workspace
+      - run: npm test
+        working-directory: ${{ matrix.folder }}
+"""
+    found = [(seen.text, seen.folder) for job in read({CI: workflow}).jobs for seen in job.commands]
+    assert ("cargo test --workspace", "") in found
+    assert [folder for text, folder in found if text == "npm test"] == ["", "examples/web"]

@@ -38,6 +38,9 @@ FLAGS = Flags(
     dropped_with_value=frozenset({"-coverprofile", "-covermode", "-coverpkg"}),
 )
 PACKAGES = re.compile(r"\./[A-Za-z0-9_./-]{0,200}|\.")
+MAX_PACKAGES = 30
+"""Patterns that one command names; more of them are taken for all of the module."""
+
 FILTERS = ("-run", "-skip")
 MAKE_TARGETS = ("test", "tests", "unit-test", "test-unit", "unit", "check")
 NOT_INSTALLED = re.compile(r"docker|gotestsum|golangci|ginkgo|kind|envtest|\$\(shell|\$\(MAKE\)|\./")
@@ -124,7 +127,8 @@ def _together(tests: list[str], calls: list[Call], trail: Trail) -> str | None:
         return _plainest(parts).command
     first = plain[0]
     flags = [word for word in first.flags if all(word in other.flags for other in plain)]
-    covered = all(any(_is_in(path, pattern) for pattern in packages) for path in tests)
+    many = len(packages) > MAX_PACKAGES
+    covered = many or all(any(_is_in(path, pattern) for pattern in packages) for path in tests)
     shown = ["./..."] if covered else packages
     command = with_variables(joined(["go", "test", *flags, *shown]), first.seen, VARIABLES)
     rule = f"{len(plain)} commands of the workflows test parts of it: here in one"

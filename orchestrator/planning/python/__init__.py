@@ -17,6 +17,7 @@ from orchestrator.planning.python.setup import PythonSetup, decide_setup
 from orchestrator.planning.python.suites import choose_suite
 from orchestrator.planning.python.tools import image_tools
 from orchestrator.planning.python.version import choose_python
+from orchestrator.planning.python.version_files import conda_dependencies
 from orchestrator.planning.rule import rules_in
 from orchestrator.planning.trail import Trail
 
@@ -97,9 +98,24 @@ Commands = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 def _direct(project: PythonProject, setup: PythonSetup, practice: Practice, trail: Trail) -> Commands:
     """Return fast checks, tests, and all that installs, where the tools run in the project's own environment."""
     linters = choose_linters(project, setup, practice, trail)
+    conda = conda_dependencies(project.tree) if trail.applies(rules.CONDA) else None
+    if conda and not setup.commands and not setup.complete:
+        return linters.commands, (), _without_conda(conda, linters.additions, trail)
     full, additions = choose_suite(project, setup, practice, trail)
     node = _node_for_pyright(setup, linters.commands, trail)
     return linters.commands, full, (*setup.commands, *_merged((*linters.additions, *node, *additions)))
+
+
+def _without_conda(conda: tuple[str, int], additions: tuple[str, ...], trail: Trail) -> tuple[str, ...]:
+    """Return what the linters need; the tests cannot run, since what they import is conda's."""
+    file, line = conda
+    sentence = "only conda has what this project imports, and conda is not supported: the tests do not run"
+    trail.note("full", file, sentence, file=file, line=line, by=rules.CONDA)
+    trail.warn(
+        f"{file}:{line} names the dependencies for conda, which is not supported: no tests run. Add requirements.txt "
+        "or pyproject.toml, or set `setup` and `full` in the profile, or name a Dockerfile that has conda."
+    )
+    return _merged(additions)
 
 
 def _node_for_pyright(setup: PythonSetup, commands: tuple[str, ...], trail: Trail) -> tuple[str, ...]:

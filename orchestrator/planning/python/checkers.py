@@ -104,7 +104,9 @@ def only_checks(lines: Iterable[str]) -> bool:
         call = read_call(Seen("", None, bare))
         if call is None:
             return False
-        if call.program == "mypy" and "--non-interactive" in call.words:  # the environment is its own: pip may add to it
+        if (
+            call.program == "mypy" and "--non-interactive" in call.words
+        ):  # the environment is its own: pip may add to it
             call = replace(call, words=tuple(word for word in call.words if word != "--install-types"))
         if not checks(call):
             return False

@@ -33,6 +33,10 @@ DECOY_FOLDERS = frozenset(
 LOOSE_FOLDERS = frozenset({"scripts", "tools", "hack", "ci", "bin"})
 """Folders whose Python files do not make a project by themselves."""
 
+VERSION_FILE = re.compile(
+    r"(?:[A-Za-z0-9_.-]{1,60}/){0,2}\.?python[-_]version[A-Za-z0-9._-]{0,40}(?<!^\.python-version)"
+)
+MAX_VERSION_FILES = 10
 MAX_TEST_SAMPLE = 20
 MAX_REQUIREMENTS = 30
 MAX_SUB_PROJECTS = 20
@@ -53,6 +57,7 @@ def reads(paths: frozenset[str]) -> list[str]:
     chosen = [path for path in READ if path in paths]
     chosen += sorted(filter(is_requirement_list, paths), key=requirements_weight)[:MAX_REQUIREMENTS]
     sub_projects = [f"{name}/pyproject.toml" for name in sub_folders(paths) if f"{name}/pyproject.toml" in paths]
+    chosen += sorted(filter(is_version_file, paths))[:MAX_VERSION_FILES]
     return chosen + tests(paths)[:MAX_TEST_SAMPLE] + sub_projects[:MAX_SUB_PROJECTS]
 
 
@@ -69,6 +74,11 @@ def sub_folders(paths: Iterable[str]) -> list[str]:
 def is_requirements(path: str) -> bool:
     """Return whether it is a requirement file that development installs (`requirements/dev.txt`...)."""
     return "requirements" in path and REQUIREMENTS.fullmatch(path) is not None
+
+
+def is_version_file(path: str) -> bool:
+    """Return whether it may be a file, other than the usual one, that names the version for workflows."""
+    return VERSION_FILE.fullmatch(path) is not None
 
 
 def is_requirement_list(path: str) -> bool:

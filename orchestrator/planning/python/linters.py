@@ -58,7 +58,9 @@ def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practic
             continue
         start = setup.prefix + linter.name
         if _left_out(linter, practice, hook, trail):
-            sentence = f"{reason.sentence}, but the workflows or lint targets run other checks and not this one: not run"
+            sentence = (
+                f"{reason.sentence}, but the workflows or lint targets run other checks and not this one: not run"
+            )
             trail.note("fast", linter.name, sentence, file=reason.file, line=reason.line, by=rules.WORKFLOW_CHECKS)
             continue
         if linter.name not in setup.names:

@@ -53,9 +53,7 @@ def _programs(practice: Practice, trail: Trail) -> list[str]:
             command = " ".join(call.words)
             found[command] = None
             sentence = "as the workflow installs before its tests"
-            trail.note(
-                "setup", command, sentence, file=call.seen.file, line=call.seen.line, by=rules.INSTALL_PROGRAM
-            )
+            trail.note("setup", command, sentence, file=call.seen.file, line=call.seen.line, by=rules.INSTALL_PROGRAM)
     return list(found)
 
 

@@ -19,6 +19,12 @@ SUB_PROJECTS = Rule(
     "Sub-projects are named in the evidence; the root's own files decide.",
 )
 
+CONDA = Rule(
+    "python.project.conda-alone",
+    "Where `environment.yml` alone names the dependencies, nothing that needs them runs: conda is not supported, and a "
+    "warning says so.",
+)
+
 VERSION_FILE = Rule(
     "python.version.python-version-file",
     "`.python-version` names the Python exactly; the first of several lines is the image's.",
@@ -32,6 +38,10 @@ TOOL_FILES = Rule(
     "`.tool-versions` and `mise.toml` name the Python exactly.",
 )
 RUNTIME_TXT = Rule("python.version.runtime-txt", "`runtime.txt` names the Python exactly.")
+WORKFLOW_FILE = Rule(
+    "python.version.workflow-file",
+    "A file of another name that the workflows read the version from (`python-version-file`) names the Python exactly.",
+)
 REQUIRES_PYTHON = Rule(
     "python.version.requires-python",
     "`requires-python` takes the default where it allows it, else the newest supported version that it allows.",

@@ -26,7 +26,9 @@ TABLES = (
 )
 USUAL = re.compile(r"(?:lint|check|type|mypy|format[-_:]check|fmt[-_:]check|tests?|unit|pytest|static)[A-Za-z0-9:_-]*")
 JOINED = re.compile(r"&&|;|\n")
-LINTING = re.compile(r"(?:check[-_])?(?:lint(?:ers?|ing)?|style|flake8|mypy|ruff|typing|types?|typecheck)(?:[-_]check)?")
+LINTING = re.compile(
+    r"(?:check[-_])?(?:lint(?:ers?|ing)?|style|flake8|mypy|ruff|typing|types?|typecheck)(?:[-_]check)?"
+)
 POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
 MAX_SCRIPTS = 100
 MAX_CALLS = 50
@@ -54,20 +56,32 @@ def with_lint_targets(project: PythonProject, practice: Practice, trail: Trail) 
     """
     if any(map(checks, practice.calls)) or not trail.applies(rules.LINT_TARGETS):
         return practice
-    makefile = read_makefile(project.tree)
-    found: list[Call] = []
-    for name in makefile.targets if makefile else ():
-        recipe = makefile.recipe(name) if makefile and LINTING.fullmatch(name) else None
-        for command in recipe.commands if makefile and recipe else ():
-            call = read_call(Seen(makefile.path, command.line, command.text, command.folder))
-            found += [call] if call is not None and not command.folder and _usual(call) else []
-    tox = read_tox(project)
-    for name in tox.sections:
-        for line in tox.environment(name).commands if LINTING.fullmatch(name) else ():
-            call = read_call(Seen(tox.file, tox.line, _plain(line)))
-            found += [call] if call is not None and _usual(call) else []
+    lines = (*_lint_recipes(project), *_lint_environments(project))
+    found = [call for seen in lines if (call := read_call(seen)) is not None and _usual(call)]
     once = {call.words: call for call in reversed(found)}
     return replace(practice, calls=practice.calls + tuple(reversed(once.values()))[:MAX_CALLS]) if once else practice
+
+
+def _lint_recipes(project: PythonProject) -> Iterator[Seen]:
+    makefile = read_makefile(project.tree)
+    if makefile is None:
+        return
+    for name in makefile.targets:
+        recipe = makefile.recipe(name) if LINTING.fullmatch(name) else None
+        for command in recipe.commands if recipe else ():
+            if not command.folder:
+                yield Seen(makefile.path, command.line, command.text)
+
+
+def _lint_environments(project: PythonProject) -> Iterator[Seen]:
+    tox = read_tox(project)
+    for name in tox.sections:
+        if LINTING.fullmatch(name):
+            yield from (Seen(tox.file, tox.line, _plain(line)) for line in tox.environment(name).commands)
+
+
+def _usual(call: Call) -> bool:
+    return checks(call) and "--verifytypes" not in call.words  # what a package shows its users, not its own types
 
 
 def _plain(line: str) -> str:

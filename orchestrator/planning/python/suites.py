@@ -6,7 +6,7 @@ import re
 
 from orchestrator.planning import grammar
 from orchestrator.planning.documents import line_of, read_ini, table, toml_line
-from orchestrator.planning.python import files, rules
+from orchestrator.planning.python import rules
 from orchestrator.planning.python.arguments import usable_arguments
 from orchestrator.planning.python.calls import Call
 from orchestrator.planning.python.plugins import imported_libraries, needed_plugins

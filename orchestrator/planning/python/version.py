@@ -15,7 +15,14 @@ from orchestrator.planning.documents import line_of, malformed, read_ini, read_t
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.project import PythonProject
 from orchestrator.planning.python.tox import read_tox
-from orchestrator.planning.python.version_files import EXACT, devcontainer, environment_yml, exact, exact_files
+from orchestrator.planning.python.version_files import (
+    EXACT,
+    devcontainer,
+    environment_yml,
+    exact,
+    exact_files,
+    workflow_files,
+)
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import PYTHON, PYTHON_DEFAULT
@@ -48,6 +55,7 @@ def choose_python(project: PythonProject, workflows: Workflows, trail: Trail) ->
         named = Named(classifiers | frozenset(tested), what if not (classifiers and tested) else WHAT_NAMES)
     candidates = [
         *exact_files(tree, trail),
+        *workflow_files(tree, workflows),
         *_constraints(project, named, trail),
         *devcontainer(tree),
         *_lock(project, named, trail),

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from draftsman.domain.plan import Tree
 from orchestrator.planning.choice import Candidate
 from orchestrator.planning.documents import line_of, malformed, read_yaml, strings, table
-from orchestrator.planning.python import rules
+from orchestrator.planning.python import files, rules
 from orchestrator.planning.tool_files import read_tool_files
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import PYTHON, PYTHON_DEFAULT
+from orchestrator.planning.workflows import Workflows
 
 EXACT = re.compile(r"(?:c?python[-@]?)?([0-9]{1,2}(?:\.[0-9]{1,3}){0,2})(t)?(?:[-+][A-Za-z0-9_.+-]{1,60})?")
 OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[A-Za-z0-9.+-]{0,60}|[0-9]{1,2}(?:\.[0-9]{1,3}){0,2}t")
@@ -26,6 +27,7 @@ CONTAINER_FEATURE = re.compile(
 """The files are JSON with comments, so they are not parsed."""
 
 CONDA_PYTHON = re.compile(r"python\s*+=\s*+(3\.[0-9]{1,2})(?:\.[0-9*]{1,3})?")
+CONDA_BARE = re.compile(r"\s*+(?:python|pip|setuptools|wheel)\s*+(?:[<>=!~].*)?$")
 CONDA_FILES = ("environment.yml", "environment.yaml")
 
 
@@ -89,6 +91,18 @@ def _runtime_txt(tree: Tree) -> Iterator[Candidate]:
             return
 
 
+def workflow_files(tree: Tree, workflows: Workflows) -> Iterator[Candidate]:
+    """Offer what the first file of another name says that a workflow reads the version from."""
+    for seen in workflows.version_files_of("python"):
+        lines = (tree.text(seen.text) or "").splitlines() if files.is_version_file(seen.text) else []
+        first = next(((number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()), None)
+        if first and EXACT.fullmatch(first[1]) and not first[1].endswith("t"):
+            rule = f"the workflows read it ({seen.place})"
+            version = exact(first[1], seen.text, first[0])
+            yield Candidate(version, seen.text, first[0], first[1], rule, by=rules.WORKFLOW_FILE)
+            return
+
+
 def devcontainer(tree: Tree) -> Iterator[Candidate]:
     """Offer the version of the developers' container, where its image or its Python feature names one."""
     for file in DEVCONTAINERS:
@@ -98,6 +112,16 @@ def devcontainer(tree: Tree) -> Iterator[Candidate]:
             line = text.count("\n", 0, match.start(1)) + 1
             rule = "the developers' container has it"
             yield Candidate(match.group(1), file, line, match.group(1), rule, by=rules.DEVCONTAINER)
+
+
+def conda_dependencies(tree: Tree) -> tuple[str, int] | None:
+    """Return the file of a conda environment that needs more than Python and pip, and the line of what it needs."""
+    for file in CONDA_FILES:
+        needs = table(read_yaml(tree, file)).get("dependencies")
+        listed = needs if isinstance(needs, list) else []
+        if any(isinstance(one, dict) or not CONDA_BARE.match(str(one)) for one in listed[:1000]):
+            return file, line_of(tree.text(file), r"^dependencies\b") or 1
+    return None
 
 
 def environment_yml(tree: Tree) -> Iterator[Candidate]:

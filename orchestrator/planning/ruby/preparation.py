@@ -21,6 +21,8 @@ SERVERS = frozenset({"pg", "mysql2", "trilogy"})
 
 FOLDER_OF_FILES = re.compile(r"([A-Za-z0-9_.][A-Za-z0-9_./-]{0,200})/\*")
 MAX_COMMANDS = 5
+MAX_BEFORE = 30
+"""Commands in front of the tests that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def _before_tests(tree: Tree, bundle: Bundle, groups: frozenset[str], workflows:
         commands = [seen for seen in job.commands if not seen.folder]
         first = next((at for at, seen in enumerate(commands) if is_test_call(tree, bundle, groups, seen)), None)
         if first is not None:
-            yield from commands[:first]
+            yield from commands[max(0, first - MAX_BEFORE) : first]
             return
 
 

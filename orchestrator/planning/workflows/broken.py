@@ -1,4 +1,4 @@
-"""Reads a workflow or an action, and warns of one that cannot be read."""
+"""Reads a workflow or an action, and warns of those that are not read."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def read_or_warn(path: str, text: str, trail: Trail) -> object:
             place = show(path) if error.line is None else f"{show(path)}:{error.line}"
             trail.warn(f"{place} cannot be read ({show(error.why)}): what it runs is not known.")
         return None
+
+
+def warn_unread(path: str, trail: Trail) -> None:
+    """Warn that this workflow and those after it are not read, since the ones before it are large enough."""
+    if trail.applies(any_rules.BROKEN_WORKFLOW):
+        trail.warn(f"{show(path)} and workflows after it are not read: those before it are too large together.")

@@ -12,6 +12,7 @@ EXPRESSION = re.compile(r"\$\{\{((?:[^}'$]|\$(?!\{\{)|'[^'$]*+'|\}(?!\}))*+)\}\}
 TOKEN = re.compile(
     r"\s*+(?:'((?:[^']|'')*+)'|([0-9]++(?:\.[0-9]++)?+)|([A-Za-z_][A-Za-z0-9_-]*+)|(==|!=|<=|>=|&&|\|\||[!<>().,\[\]*]))"
 )
+NAMES = re.compile(r"\s*+[A-Za-z_][A-Za-z0-9_-]*+(?:\.[A-Za-z_][A-Za-z0-9_-]*+)++\s*+")
 MAX_TOKENS = 80
 MAX_EXPRESSION = 1000
 EVENTS = ("push", "pull_request")
@@ -84,6 +85,8 @@ def evaluated(text: str, scope: Scope) -> Value:
     """Return the value of an expression, `UNKNOWN` where it cannot be told or read."""
     if len(text) > MAX_EXPRESSION:
         return UNKNOWN
+    if NAMES.fullmatch(text):  # nearly all of them
+        return scope.at(text.strip().split("."))
     tokens: list[tuple[str, str]] = []
     at = 0
     end = len(text.rstrip())

@@ -178,7 +178,9 @@ class Walk:
                 return
             self._steps_left -= 1
             self.characters_left -= _length(step)
-            if not isinstance(step, dict) or not self._runs(step, scope):
+            if not isinstance(step, dict) or (place.only_versions and not step.keys() & {"uses", "parallel"}):
+                continue
+            if not self._runs(step, scope):
                 continue
             here = scope.with_env(set_env(step, scope))
             if "parallel" in step and depth < MAX_DEPTH and self._trail.applies(any_rules.PARALLEL):
