@@ -37,6 +37,7 @@ VERSION_FILE = re.compile(
     r"(?:[A-Za-z0-9_.-]{1,60}/){0,2}\.?python[-_]version[A-Za-z0-9._-]{0,40}(?<!^\.python-version)"
 )
 MAX_VERSION_FILES = 10
+MAX_DEPTH = 20
 MAX_TEST_SAMPLE = 20
 MAX_REQUIREMENTS = 30
 MAX_SUB_PROJECTS = 20
@@ -69,6 +70,13 @@ def sub_folders(paths: Iterable[str]) -> list[str]:
         if name in MANIFESTS and folder and folder.count("/") <= 1 and not _is_decoy(path):
             found.add(folder)
     return sorted(found)
+
+
+def in_sub_project(path: str, paths: frozenset[str]) -> bool:
+    """Return whether a folder above a file, but below the top, holds a manifest."""
+    parts = path.split("/")[:-1]
+    folders = ("/".join(parts[:depth]) for depth in range(1, min(len(parts), MAX_DEPTH) + 1))
+    return any(f"{folder}/{name}" in paths for folder in folders for name in MANIFESTS)
 
 
 def is_requirements(path: str) -> bool:

@@ -158,7 +158,7 @@ def own_tests(project: PythonProject) -> tuple[str, ...]:
     sampled = project.tests[: files.MAX_TEST_SAMPLE]
     if project.installable_by is None or "workspace" in table(project.pyproject, "tool", "uv"):
         return sampled
-    return tuple(path for path in sampled if not path.startswith(tuple(f"{one}/" for one in project.sub_projects)))
+    return tuple(path for path in sampled if not files.in_sub_project(path, project.tree.paths))
 
 
 def has_path(project: PythonProject, path: str) -> bool:

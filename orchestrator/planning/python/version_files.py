@@ -43,6 +43,9 @@ def exact(text: str, file: str, line: int) -> str:
             f"{show(text)!r} asks for free-threaded Python, which has no official image. "
             "Name a Dockerfile in the profile, or an ordinary version here.",
         )
+    if match.group(1).partition(".")[0] != "3":
+        what = f"{show(text)!r} is no Python 3, and no image is generated for it. Name a Dockerfile in the profile."
+        raise malformed(file, line, what)
     return PYTHON_DEFAULT if match.group(1) == "3" else match.group(1)
 
 
@@ -65,7 +68,7 @@ def _python_version_file(tree: Tree, trail: Trail) -> Iterator[Candidate]:
     file, found = ".python-version", False
     for number, raw in enumerate((tree.text(file) or "").splitlines(), start=1):
         text = raw.split("#")[0].strip()
-        if not text or (found and OTHER_PYTHON.fullmatch(text)):
+        if not text or (found and (OTHER_PYTHON.fullmatch(text) or EXACT.fullmatch(text))):
             continue
         if text.startswith("pypy"):
             what = f"{show(text)!r} asks for PyPy, for which no image is generated. Name a Dockerfile in the profile."
@@ -96,7 +99,8 @@ def workflow_files(tree: Tree, workflows: Workflows) -> Iterator[Candidate]:
     for seen in workflows.version_files_of("python"):
         lines = (tree.text(seen.text) or "").splitlines() if files.is_version_file(seen.text) else []
         first = next(((number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()), None)
-        if first and EXACT.fullmatch(first[1]) and not first[1].endswith("t"):
+        match = EXACT.fullmatch(first[1]) if first else None
+        if first and match and match.group(1).startswith("3") and not match.group(2):
             rule = f"the workflows read it ({seen.place})"
             version = exact(first[1], seen.text, first[0])
             yield Candidate(version, seen.text, first[0], first[1], rule, by=rules.WORKFLOW_FILE)
