@@ -87,7 +87,9 @@ def _names_project(ecosystem: str, tree: Tree) -> bool:
         return any(path.endswith(".gemspec") for path in tree.paths if "/" not in path)
     if ecosystem == "node":
         manifest = read_json(tree, "package.json")
-        return bool(manifest.get("name")) and manifest.get("private") is not True
+        # Without a version npm publishes nothing: such a manifest only lists what is used.
+        named = bool(manifest.get("name")) and bool(manifest.get("version"))
+        return named and manifest.get("private") is not True
     said = read_toml(tree, "pyproject.toml")
     named = table(said, "project").get("name") or table(said, "tool", "poetry").get("name")
     return bool(named) or "setup.py" in tree.paths

@@ -30,8 +30,8 @@ class Checked:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Return the images that the plan takes, the one of the tests first."""
-        return tuple(toolchain["image"] for toolchain in self.plan["toolchains"])
+        """Return the images that the plan takes, the one of the tests first. What its steps install has none."""
+        return tuple(one["image"] for one in self.plan["toolchains"] if one["image"] is not None)
 
     @property
     def counted(self) -> Counted:

@@ -1,0 +1,5 @@
+from server import NAME
+
+
+def test_name():
+    assert NAME == "notes"
