@@ -88,8 +88,7 @@ def _names_project(ecosystem: str, tree: Tree) -> bool:
     if ecosystem == "node":
         manifest = read_json(tree, "package.json")
         # Without a version npm publishes nothing: such a manifest only lists what is used.
-        named = bool(manifest.get("name")) and bool(manifest.get("version"))
-        return named and manifest.get("private") is not True
+        return all(manifest.get(key) for key in ("name", "version")) and manifest.get("private") is not True
     said = read_toml(tree, "pyproject.toml")
     named = table(said, "project").get("name") or table(said, "tool", "poetry").get("name")
     return bool(named) or "setup.py" in tree.paths
