@@ -1,8 +1,9 @@
 """`python -m tests.popular --mirrors FOLDER`: plans the popular repositories and says what differs.
 
-FOLDER holds one bare repository each, `<owner>+<name>`, with the commit that `repositories.toml` names. Nothing is
-fetched. `--json` prints the same for programs, `--only` takes some repositories, `--quotes` plans nothing and checks
-that every quoted line stands in its commit. The exit code is 0 wherever a table was printed.
+FOLDER holds one bare repository each, `<owner>+<name>`, with the commit that the list names. Nothing is fetched.
+`--list` chooses the list, `--only` takes some repositories. `--json` prints the same for programs, `--markdown` the rows
+of `docs/zero-config.md`; `--quotes` plans nothing and checks that every quoted line stands in its commit. The exit code
+is 0 wherever a table was printed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from draftsman.ansi import harmless
-from tests.popular.compare import Judgement, share
-from tests.popular.expectations import PARTS, Expectation, ListError, Part, read
+from tests.popular.compare import Judgement, Miss, share
+from tests.popular.expectations import LISTS, PARTS, Expectation, ListError, Part, read
 from tests.popular.mirrors import wrong_quotes
 from tests.popular.plans import judge_all
 
@@ -75,6 +76,26 @@ def lines(judgements: Sequence[Judgement]) -> list[str]:
     return written
 
 
+def rows(judgements: Sequence[Judgement]) -> list[str]:
+    """Return the rows of the document's table: a repository at its commit, its three parts, what differs."""
+    written = []
+    for one in judgements:
+        words = " | ".join(_word(one, part) for part in PARTS)
+        differs = one.refused or "; ".join(map(_difference, one.misses))
+        name = f"{one.expectation.name}@{one.expectation.sha[:12]}"
+        written.append(f"| {name} | {words} | {_cell(differs)} |")
+    return written
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _difference(miss: Miss) -> str:
+    where = ":".join(miss.quote.split(":")[:2])
+    return f"{miss.topic}: expected {miss.expected} ({where}), planned {miss.planned or 'none'}"
+
+
 def _word(one: Judgement, part: Part) -> str:
     if not one.judged(part):
         return "unjudged"
@@ -90,11 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.popular", description=__doc__)
     parser.add_argument("--mirrors", type=Path, required=True, help="folder of bare repositories, <owner>+<name>")
     parser.add_argument("--only", action="append", default=[], metavar="OWNER/NAME", help="take just these")
+    parser.add_argument("--list", choices=sorted(LISTS), default="first", help="which list (default: first)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--markdown", action="store_true", help="print the rows of the document")
     parser.add_argument("--quotes", action="store_true", help="plan nothing, check the quoted lines")
     options = parser.parse_args(arguments)
     try:
-        chosen = _choose(read(), options.only)
+        chosen = _choose(read(LISTS[options.list]), options.only)
         if options.quotes:
             return _quotes(options.mirrors, chosen)
         judgements = asyncio.run(judge_all(options.mirrors, chosen))
@@ -103,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.json:
         print(json.dumps(as_json(judgements), indent=2))
+    elif options.markdown:
+        print("\n".join(map(harmless, rows(judgements))))
     else:
         print("\n".join(harmless(line) for line in lines(judgements)))
     return 0

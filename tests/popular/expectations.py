@@ -1,4 +1,4 @@
-"""Reads `repositories.toml`: which repositories at which commits, and what is right for a plan of each."""
+"""Reads the lists of repositories: which ones at which commits, and what is right for a plan of each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 LIST = Path(__file__).parent / "repositories.toml"
+LISTS = {"first": LIST, "second": Path(__file__).parent / "second.toml"}
 
 Part = Literal["toolchain", "commands", "lint"]
 PARTS: tuple[Part, ...] = ("toolchain", "commands", "lint")
@@ -97,12 +98,13 @@ class Expectation:
 
 
 def read(file: Path = LIST) -> list[Expectation]:
-    """Return the list in its order. Raises ListError where an entry is not of the form that the file describes."""
+    """Return a list in its order. Without equivalents of its own it is judged by those of the first one.
+
+    Raises ListError where an entry is not of the form that `repositories.toml` describes.
+    """
     document = tomllib.loads(file.read_text("utf-8"))
-    equivalents = {
-        name: tuple(_compile(pattern, name) for pattern in patterns)
-        for name, patterns in document["equivalents"].items()
-    }
+    spelled = document.get("equivalents") or tomllib.loads(LIST.read_text("utf-8"))["equivalents"]
+    equivalents = {name: tuple(_compile(pattern, name) for pattern in patterns) for name, patterns in spelled.items()}
     return [_expectation(entry, equivalents) for entry in document["repository"]]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from draftsman.domain.plan import Plan, Profile, Toolchain
-from tests.popular.__main__ import as_json, lines
+from tests.popular.__main__ import as_json, lines, rows
 from tests.popular.compare import accepts, judge, refused, share
-from tests.popular.expectations import Expectation, ListError, read
+from tests.popular.expectations import LISTS, Expectation, ListError, read
 from tests.popular.mirrors import wrong_quotes
 from tests.popular.plans import judge_all
 
@@ -76,6 +76,20 @@ def test_the_list_is_of_the_form_that_it_describes_and_spans_every_ecosystem() -
     managers = {manager for one in expectations for manager in one.managers}
     assert managers >= {"uv", "pip", "poetry", "pdm", "pipenv", "npm", "yarn", "pnpm", "bun", "bundler", "go", "cargo"}
     assert all(one.why for one in expectations)
+
+
+def test_the_second_list_is_of_the_same_form_and_shares_nothing_with_the_first() -> None:
+    first, second = read(), read(LISTS["second"])
+    assert len(second) >= 16
+    assert not {one.name for one in first} & {one.name for one in second}
+    assert {name for one in second for name in one.ecosystems} == {"python", "node", "bun", "ruby", "go", "rust"}
+
+
+def test_a_row_of_the_document_says_what_differs_and_where_that_stands(tmp_path: Path) -> None:
+    (row,) = rows([judge(_plan(full=("a | b",)), _expectation(tmp_path))])
+    assert row == (
+        f"| octo/sample@{_SHA[:12]} | right | differs | right | tests: expected pytest (ci.yml:3), planned a \\| b |"
+    )
 
 
 def test_a_right_plan_has_no_misses(tmp_path: Path) -> None:
