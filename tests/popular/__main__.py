@@ -1,9 +1,9 @@
 """`python -m tests.popular --mirrors FOLDER`: plans the popular repositories and says what differs.
 
 FOLDER holds one bare repository each, `<owner>+<name>`, with the commit that the list names. Nothing is fetched.
-`--list` chooses the list, `--only` takes some repositories. `--json` prints the same for programs, `--markdown` the rows
-of `docs/zero-config.md`; `--quotes` plans nothing and checks that every quoted line stands in its commit. The exit code
-is 0 wherever a table was printed.
+`--list` chooses the list, `--only` takes some repositories. `--json` prints the same for programs, `--markdown` the
+rows of `docs/zero-config.md`; `--quotes` plans nothing and checks that every quoted line stands in its commit. The exit
+code is 0 wherever a table was printed.
 """
 
 from __future__ import annotations

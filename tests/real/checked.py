@@ -44,13 +44,11 @@ def check(project: Project, folder: Path) -> Checked:
 
     Images are made present first, as `make images` does for those that every test needs.
     """
-    repository = folder / project.name
-    repository.mkdir()
-    lay_out(get_archive(project), repository)
+    repository = _repository(project, folder)
     ensure(find_client(), project.images, lambda _: None)
     environment = _settings(folder)
-    plan = _draftsman("plan", repository, environment)
-    run = _draftsman("run", repository, environment)
+    plan = _draftsman("plan", repository, environment, "--json")
+    run = _draftsman("run", repository, environment, "--json")
     return Checked(
         plan=json.loads(plan.stdout) if plan.stdout.startswith("{") else {"toolchains": [], "error": plan.stderr},
         result=json.loads(run.stdout) if run.stdout.startswith("{") else {"conclusion": "error", "title": run.stderr},
@@ -58,8 +56,22 @@ def check(project: Project, folder: Path) -> Checked:
     )
 
 
-def _draftsman(command: str, repository: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    order = [sys.executable, "-m", "draftsman.cli.main", command, str(repository), "--json"]
+def print_plan(project: Project, folder: Path) -> str:
+    """Return what `draftsman plan` prints for a person. Raises ArchiveError."""
+    return _draftsman("plan", _repository(project, folder), _settings(folder)).stdout
+
+
+def _repository(project: Project, folder: Path) -> Path:
+    repository = folder / project.name
+    repository.mkdir()
+    lay_out(get_archive(project), repository)
+    return repository
+
+
+def _draftsman(
+    command: str, repository: Path, environment: dict[str, str], *options: str
+) -> subprocess.CompletedProcess[str]:
+    order = [sys.executable, "-m", "draftsman.cli.main", command, str(repository), *options]
     return subprocess.run(
         order, env=environment, capture_output=True, text=True, errors="replace", timeout=RUN_SECONDS, check=False
     )

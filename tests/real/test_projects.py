@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.checked import check
+from tests.real.checked import check, print_plan
+from tests.real.document import SHOWN_PLANS, checks, plan_in, shown_plan
 from tests.real.projects import LEAST_TESTS, REGISTRIES, Project, read_projects
 from tests.real.repository import lay_out
 
@@ -28,6 +29,14 @@ def test_it_runs_green_with_nothing_configured(project: Project, tmp_path: Path)
     assert checked.images == project.images
     assert checked.counted.failed == 0, said
     assert checked.counted.passed >= project.tests, said
+    assert checks(checked) in _row(project), "docs/zero-config.md says otherwise: see `python -m tests.real`"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", SHOWN_PLANS)
+def test_the_document_shows_the_plan_that_is_printed(name: str, tmp_path: Path) -> None:
+    project = next(one for one in PROJECTS if one.name == name)
+    assert plan_in(DOCUMENT.read_text("utf-8"), name) == shown_plan(print_plan(project, tmp_path))
 
 
 def test_the_list_has_every_manager_and_registry_that_can_be_run_here() -> None:
@@ -50,9 +59,13 @@ def test_some_project_is_of_two_ecosystems() -> None:
 
 
 def test_the_document_names_every_project_with_its_version() -> None:
-    rows = [line for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith("|")]
     for project in PROJECTS:
-        assert any(project.name in row and project.version in row for row in rows), project
+        assert _row(project), project
+
+
+def _row(project: Project) -> str:
+    rows = DOCUMENT.read_text("utf-8").splitlines()
+    return next((one for one in rows if one.startswith(f"| {project.name} {project.version} |")), "")
 
 
 def test_files_go_into_the_commit_as_they_were_published(tmp_path: Path) -> None:

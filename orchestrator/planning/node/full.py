@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from orchestrator.planning.documents import line_of
 from orchestrator.planning.node import rules
@@ -15,6 +16,7 @@ from orchestrator.planning.trail import Trail
 
 FULL_NAMES = ("test", "test:run", "test:ci", "test:unit", "test:node", "tests", "unit", "test:all", "spec", "coverage")
 MAX_FULL = 3
+MAX_SIBLINGS = 12
 MAIN = (
     re.compile(r"tests?"),
     re.compile(r"(?:tests?[:._-])?(?:ci|unit|units|run|all|node|jest|vitest|mocha|ava|once|only)|unit-?tests?|spec"),
@@ -77,7 +79,11 @@ def _main(runnable: list[Check], project: NodeProject, trail: Trail) -> list[Che
     parts = project.scripts.called("test") if "test" in project.scripts.commands else frozenset()
     for names in MAIN:
         named = [check for check in runnable if check.script and names.fullmatch(check.script)]
-        named = named or [check for check in runnable if names is MAIN[-2] and check.script in parts]
+        of_test = [check for check in runnable if names is MAIN[-2] and check.script in parts]
+        siblings = _siblings(of_test) if not named and trail.applies(rules.SIBLINGS) else []
+        if siblings:
+            return siblings
+        named = named or of_test
         if named:
             return [min(named, key=lambda check: len(check.command.split()))]
         programs = [check for check in runnable if check.script is None]
@@ -88,6 +94,14 @@ def _main(runnable: list[Check], project: NodeProject, trail: Trail) -> list[Che
             return programs[:MAX_FULL]
     tested = any(name in project.scripts.commands for name in FULL_NAMES)
     return [] if tested else runnable[:1]
+
+
+def _siblings(checks: list[Check]) -> list[Check]:
+    """Return those that are parts of one whole (`test-node:unit`, `test-node:integration`), none for less than two."""
+    stems = Counter((check.script or "").rpartition(":")[0] for check in checks)
+    del stems[""]
+    stem, count = next(iter(stems.most_common(1)), ("", 0))
+    return [one for one in checks if (one.script or "").startswith(f"{stem}:")][:MAX_SIBLINGS] if count > 1 else []
 
 
 def _by_workspace(programs: list[Check], project: NodeProject, trail: Trail) -> bool:

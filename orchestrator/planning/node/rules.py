@@ -100,6 +100,9 @@ VARIABLES = Rule(
 MAIN_TESTS = Rule(
     "node.full.main", "Of several tests, the one that is called `test` or `unit` is run, and none of its variants."
 )
+SIBLINGS = Rule(
+    "node.full.siblings", "Where the workflows run the script `test` in parts (`test:unit`, `test:e2e`), all parts run."
+)
 TEST_SCRIPTS = Rule("node.full.scripts", "The script `test`, else `test:ci`, `test:unit` and the like run the tests.")
 PLACEHOLDER = Rule("node.full.placeholder", "npm's placeholder is no test.")
 ONLY_ECHOES = Rule("node.full.only-echoes", "A script that only echoes is no test.")

@@ -188,7 +188,7 @@ def _script_check(project: NodeProject, name: str, command: str, seen: Seen, tra
         yield Check(command, "fast", TYPES, seen, name, problem or ((None, "a variant of it") if suffixed else None))
     elif match := CHECKING_NAME.search(name):
         formats = match.group(1) in FORMATS and trail.applies(rules.REWRITES)
-        if problem is None and formats and not any(map(_only_checks, scripts.whole(name))):
+        if problem is None and formats and not any(map(_only_checks, (*scripts.whole(name), command))):
             problem = rules.REWRITES, "it does not say that it only checks"
         yield Check(command, "fast", match.group(1), seen, name, problem)
 

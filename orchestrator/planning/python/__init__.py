@@ -139,10 +139,11 @@ def _merged(commands: tuple[str, ...]) -> tuple[str, ...]:
 def _by_runner(project: PythonProject, runner: Runner, practice: Practice, trail: Trail) -> Commands:
     """Return the same where a task runner has environments of its own; linters that need none may run besides."""
     bare = PythonSetup("pip", (), frozenset(), "", importable=False, complete=False, known={})
-    if runner.fast:
+    if runner.fast and (runner.tool == "hatch" or not trail.applies(rules.HOOKS_BESIDE)):
         return runner.fast, runner.full, runner.setup
-    linters = choose_linters(project, bare, practice, trail)
-    return linters.commands, runner.full, (*runner.setup, *_merged(linters.additions))
+    beside = runner.checking if runner.fast else None
+    linters = choose_linters(project, bare, practice, trail, beside=beside)
+    return (*runner.fast, *linters.commands), runner.full, (*runner.setup, *_merged(linters.additions))
 
 
 def _caches(manager: str, commands: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from orchestrator.planning import grammar
 from orchestrator.planning.documents import line_of, read_ini, read_toml, table, toml_line
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.calls import Call
-from orchestrator.planning.python.checkers import BY_NAME, LINTERS, Linter, check_arguments
+from orchestrator.planning.python.checkers import BY_NAME, LINTERS, Linter, check_arguments, format_arguments
 from orchestrator.planning.python.hooks import FILE as HOOKS_FILE
 from orchestrator.planning.python.hooks import Hook, read_hooks
 from orchestrator.planning.python.practice import Practice
@@ -46,13 +46,25 @@ class _Reason:
     by: Rule | None = None
 
 
-def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practice, trail: Trail) -> FastChecks:
-    """Return the fast checks of the tools that the repository uses and that are, or can be, installed."""
+def choose_linters(
+    project: PythonProject,
+    setup: PythonSetup,
+    practice: Practice,
+    trail: Trail,
+    *,
+    beside: frozenset[str] | None = None,
+) -> FastChecks:
+    """Return the fast checks of the tools that the repository uses and that are, or can be, installed.
+
+    `beside` are tools that a task runner calls: then only those hooks count that name a release, and whose tools are not among them.
+    """
     hooks = read_hooks(project) if trail.applies(rules.BY_HOOK) else {}
     commands: list[str] = []
     additions: list[str] = []
     for linter in LINTERS:
         hook = next((hooks[name] for name in (linter.name, *linter.hooks) if name in hooks), None)
+        if beside is not None and (hook is None or hook.release is None or linter.name in beside):
+            continue
         reason = _reason(linter, project, setup, practice, hook, trail) if trail.applies(linter.rule) else None
         if reason is None:
             continue
@@ -63,7 +75,7 @@ def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practic
             )
             trail.note("fast", linter.name, sentence, file=reason.file, line=reason.line, by=rules.WORKFLOW_CHECKS)
             continue
-        if linter.name not in setup.names:
+        if linter.name not in setup.names and not _comes_along(linter, setup, trail):
             runs = hook is not None or bool(practice.called(linter.name))
             added = addition(linter, project, setup, hook, runs) if trail.applies(rules.ADD_LINTER) else None
             if added is None:
@@ -82,6 +94,10 @@ def choose_linters(project: PythonProject, setup: PythonSetup, practice: Practic
                     "fast", command, sentence, file=reason.file, line=reason.line, by=by or reason.by or linter.rule
                 )
     return FastChecks(tuple(commands), tuple(dict.fromkeys(additions)))
+
+
+def _comes_along(linter: Linter, setup: PythonSetup, trail: Trail) -> bool:
+    return linter.name in setup.along and trail.applies(rules.IN_LOCK)
 
 
 def _reason(
@@ -231,8 +247,9 @@ def _ruff_format(project: PythonProject, used: tuple[Call, ...], hooks: dict[str
     """Return the call that checks the format, and why; None where nothing asks for it."""
     usual = "ruff format --check ."
     for call in used:
-        if call.arguments[:1] == ("format",) and {"--check", "--diff"} & set(call.arguments):
-            arguments = _usable(project, list(call.arguments))
+        formats = format_arguments(call.words)
+        if formats is not None:
+            arguments = _usable(project, formats)
             return (_joined("ruff", arguments) if arguments else usual), f"{call.place} checks the format"
     if "format" in table(project.pyproject, "tool", "ruff"):
         return usual, "`[tool.ruff.format]` is set"

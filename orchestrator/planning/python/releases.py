@@ -52,7 +52,7 @@ def addition(
     companions = [one for one in hook.dependencies if grammar.fits(REQUIREMENT, one)][:MAX_COMPANIONS] if hook else []
     if linter.alone and setup.manager != "pip" and not companions:
         return Addition(f"uvx {linter.name}@{release}", "", why)
-    if not linter.alone and not setup.names:
+    if not linter.alone and not setup.names and not companions:  # a hook's dependencies are all that it has, too
         return None
     return Addition(setup.prefix + linter.name, setup.adding(f"{linter.name}=={release}", *companions), why)
 

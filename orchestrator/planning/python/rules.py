@@ -199,6 +199,12 @@ MYPY = Rule("python.fast.mypy", "mypy runs where it is configured and installed,
 PYRIGHT = Rule("python.fast.pyright", "pyright runs where it is configured and installed.")
 BASEDPYRIGHT = Rule("python.fast.basedpyright", "basedpyright runs where it is configured and installed.")
 TY = Rule("python.fast.ty", "ty runs where it is configured and installed.")
+PYREFLY = Rule("python.fast.pyrefly", "pyrefly runs where it is configured and installed.")
+IN_LOCK = Rule("python.fast.in-the-lock", "What uv.lock says comes along with what is installed is installed as well.")
+HOOKS_BESIDE = Rule(
+    "python.fast.hooks-beside-a-runner",
+    "Beside a task runner's own checks run those pre-commit hooks whose tools are not among them.",
+)
 SCRIPTS = Rule(
     "python.fast.scripts",
     "Scripts of PDM, poe and taskipy are read: what they call is called directly.",

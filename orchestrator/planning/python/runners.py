@@ -39,12 +39,13 @@ PY_FACTOR = re.compile(r"py3[0-9]{0,2}$|py$|3\.[0-9]{1,2}$")
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A task runner in charge of the tests: what sets it up, and its commands."""
+    """A task runner in charge of the tests: what sets it up, its commands, and the tools that its fast ones call."""
 
     tool: str
     setup: tuple[str, ...]
     fast: tuple[str, ...]
     full: tuple[str, ...]
+    checking: frozenset[str] = frozenset()
 
 
 def choose_runner(
@@ -102,17 +103,20 @@ def _tox(project: PythonProject, practice: Practice, minor: str, call: Call | No
     sentence = f"{_reason(call, 'tox')}; {name} is the environment"
     trail.note("full", command, sentence, file=tox.file, line=tox.line, by=rules.TOX)
     fast: list[str] = []
+    checking: frozenset[str] = frozenset()
     done: set[tuple[str, ...]] = set()
     known = {**dict.fromkeys(asked), **dict.fromkeys(tox.names), **dict.fromkeys(tox.sections)}
     for one in known if trail.applies(rules.TOX_FAST) else ():
         commands = tox.environment(one).commands
         may = one != name and one in {*tox.names, *tox.sections} and commands not in done and _runs_here(one, minor)
-        if may and only_checks(_bare(commands)):
+        tools = only_checks(_bare(commands)) if may else frozenset()
+        if tools:
+            checking |= tools
             done.add(commands)
             fast.append(f"tox run -e {one}")
             sentence = f"tox's environment {one} only checks"
             trail.note("fast", fast[-1], sentence, file=tox.file, line=tox.line, by=rules.TOX_FAST)
-    return Runner("tox", (f"tox run -e {name} --notest",), tuple(fast), (command,))
+    return Runner("tox", (f"tox run -e {name} --notest",), tuple(fast), (command,), checking)
 
 
 def _factors(minor: str) -> tuple[str, str]:
@@ -196,12 +200,15 @@ def _nox(project: PythonProject, practice: Practice, minor: str, call: Call | No
     sentence = f"{_reason(call, 'nox')}; {session.name} is the session"
     trail.note("full", command, sentence, file="noxfile.py", line=session.line, by=rules.NOX)
     fast = []
+    checking: frozenset[str] = frozenset()
     for one in sessions if trail.applies(rules.NOX_FAST) else ():
-        if one.name != session.name and not one.parametrized and only_checks(one.commands):
+        tools = only_checks(one.commands) if one.name != session.name and not one.parametrized else frozenset()
+        if tools:
+            checking |= tools
             fast.append(_nox_command(one, minor))
             sentence = f"nox's session {one.name} only checks"
             trail.note("fast", fast[-1], sentence, file="noxfile.py", line=one.line, by=rules.NOX_FAST)
-    return Runner("nox", (), tuple(fast), (command,))
+    return Runner("nox", (), tuple(fast), (command,), checking)
 
 
 def _nox_session(sessions: tuple[NoxSession, ...], asked: list[str]) -> NoxSession | None:

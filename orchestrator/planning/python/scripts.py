@@ -75,8 +75,8 @@ def _lint_recipes(project: PythonProject) -> Iterator[Seen]:
 
 def _lint_environments(project: PythonProject) -> Iterator[Seen]:
     tox = read_tox(project)
-    for name in tox.sections:
-        if LINTING.fullmatch(name):
+    for name in dict.fromkeys((*tox.sections, *tox.names)):
+        if LINTING.fullmatch(name) or any(map(LINTING.fullmatch, name.split("-"))):
             yield from (Seen(tox.file, tox.line, _plain(line)) for line in tox.environment(name).commands)
 
 

@@ -10,6 +10,7 @@ from orchestrator.planning import grammar
 from orchestrator.planning.documents import strings, table, toml_line
 from orchestrator.planning.python import rules
 from orchestrator.planning.python.calls import Call
+from orchestrator.planning.python.in_lock import brought_along
 from orchestrator.planning.python.installs import named_sets, tool_requirements
 from orchestrator.planning.python.pip_setup import pip_commands
 from orchestrator.planning.python.practice import Practice
@@ -26,7 +27,7 @@ class PythonSetup:
 
     `commands` install, in order. `prefix` stands before commands; `importable` says that the project is installed.
     `complete` says that a person set the command, so that nothing may be added to it. `known` are requirements,
-    by name, with which the workflows install tools.
+    by name, with which the workflows install tools. `along` are the distributions that a lock says come with `names`.
     """
 
     manager: str
@@ -36,6 +37,7 @@ class PythonSetup:
     importable: bool
     complete: bool
     known: Mapping[str, str]
+    along: frozenset[str] = frozenset()
 
     def adding(self, *requirements: str) -> str:
         """Return the command that installs more distributions into the same environment.
@@ -63,7 +65,8 @@ def decide_setup(
     _note_git_version(project, itself, trail)
     known = tool_requirements(project, practice)
     complete = overrides.setup is not None
-    return PythonSetup(manager, commands, names, PREFIXES.get(manager, ""), itself, complete, known)
+    along = brought_along(project.tree.text("uv.lock") or "", names) if manager == "uv" else frozenset()
+    return PythonSetup(manager, commands, names, PREFIXES.get(manager, ""), itself, complete, known, along)
 
 
 def _note_git_version(project: PythonProject, itself: bool, trail: Trail) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice, product
 
@@ -15,6 +16,9 @@ from orchestrator.planning.python.project import PythonProject
 BRACES = re.compile(r"\{([^{}]{0,200})\}")
 LIST_ITEM = re.compile(r"(?:\{[^{}\n]{0,200}\}|[^\s,{}]){1,200}")
 REFERENCE = re.compile(r"\{\[testenv(?::([A-Za-z0-9._-]{1,60}))?\](commands|deps)\}")
+CONDITION = re.compile(r"([A-Za-z0-9_.!,{}-]{1,120}):\s+(\S.*)")
+"""A line that counts for some environments only: `mypy: mypy src`, `py3{12,13}-!slow: pytest`."""
+
 MAX_ENVIRONMENTS = 200
 MAX_LINES = 50
 
@@ -42,10 +46,27 @@ class Tox:
 
     def environment(self, name: str) -> ToxEnvironment:
         """Return the settings of an environment; what its section leaves out is the base's."""
-        own = self.sections.get(name)
-        if own is None:
-            return self.base
-        return ToxEnvironment(own.commands or self.base.commands, own.deps or self.base.deps)
+        own = self.sections.get(name, self.base)
+        commands, deps = own.commands or self.base.commands, own.deps or self.base.deps
+        factors = frozenset(name.split("-"))
+        return ToxEnvironment(_for_factors(commands, factors), _for_factors(deps, factors))
+
+
+def _for_factors(lines: tuple[str, ...], factors: frozenset[str]) -> tuple[str, ...]:
+    """Return the lines that count for an environment of these factors, without their conditions."""
+    kept = []
+    for line in lines:
+        match = CONDITION.fullmatch(line)
+        if match is None:
+            kept.append(line)
+        elif any(_holds(condition, factors) for condition in _spelled(match.group(1))):
+            kept.append(match.group(2))
+    return tuple(kept)
+
+
+def _holds(condition: str, factors: frozenset[str]) -> bool:
+    parts = condition.split("-")
+    return all((part[1:] not in factors) if part.startswith("!") else part in factors for part in parts)
 
 
 def read_tox(project: PythonProject) -> Tox:
@@ -126,12 +147,16 @@ def _toml_environment(settings: object) -> ToxEnvironment:
 
 def _expanded(text: str) -> tuple[str, ...]:
     """Return the environments in a list, its braces expanded: `py3{12,13}-{a,b}` is four."""
-    found: dict[str, None] = {}
+    names = (name.strip("-") for name in _spelled(text))
+    return tuple(dict.fromkeys(name for name in names if grammar.fits(grammar.SCRIPT, name)))
+
+
+def _spelled(text: str) -> Iterator[str]:
+    """Yield what a list with braces spells, at most `MAX_ENVIRONMENTS`."""
+    left = MAX_ENVIRONMENTS
     for item in LIST_ITEM.findall(text[:5000])[:MAX_ENVIRONMENTS]:
         parts = BRACES.split(item)[:13]
         choices = [part.split(",")[:30] if place % 2 else [part] for place, part in enumerate(parts)]
-        for combination in islice(product(*choices), MAX_ENVIRONMENTS - len(found)):
-            name = "".join(one.strip() for one in combination).strip("-")
-            if grammar.fits(grammar.SCRIPT, name):
-                found[name] = None
-    return tuple(found)
+        for combination in islice(product(*choices), left):
+            left -= 1
+            yield "".join(one.strip() for one in combination)

@@ -17,6 +17,7 @@ MAX_SCRIPTS = 25
 CHECKING_NAMES = re.compile(
     r"(?:^|[^a-z])(?:ci|tests?|testing|checks?|lint(?:ing|er)?|quality|main|build|pr|pull|unit)"
 )
+PLAIN_NAMES = re.compile(r"(?:ci|tests?|testing|checks?|lint(?:ing|er)?|main|build|python|node|ruby|go|rust)")
 OTHER_NAMES = re.compile(
     r"(?:release|publish|deploy|pages|docs?|codeql|stale|label|nightly|bench|scorecard|dependabot|docker|integration|e2e)"
 )
@@ -64,9 +65,11 @@ def workflow_reads(paths: Iterable[str]) -> list[str]:
     ]
 
 
-def _rank(path: str) -> int:
+def _rank(path: str) -> tuple[int, bool]:
+    """Return the sort key of a workflow: `test.yml` before `test-coverage.yml`."""
     name = path.removeprefix(FOLDER).rpartition(".")[0].lower()
-    return 2 if OTHER_NAMES.search(name) else 0 if CHECKING_NAMES.search(name) else 1
+    kind = 2 if OTHER_NAMES.search(name) else 0 if CHECKING_NAMES.search(name) else 1
+    return kind, PLAIN_NAMES.fullmatch(name) is None
 
 
 def _is_script(path: str) -> bool:
