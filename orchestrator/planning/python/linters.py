@@ -56,7 +56,7 @@ def choose_linters(
 ) -> FastChecks:
     """Return the fast checks of the tools that the repository uses and that are, or can be, installed.
 
-    `beside` are tools that a task runner calls: then only those hooks count that name a release, and whose tools are not among them.
+    `beside` are tools that a task runner calls: then only those hooks count that name a release and are none of them.
     """
     hooks = read_hooks(project) if trail.applies(rules.BY_HOOK) else {}
     commands: list[str] = []
