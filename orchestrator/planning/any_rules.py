@@ -48,6 +48,10 @@ MATRIX = Rule(
 REUSABLE_WORKFLOW = Rule(
     "any.full.workflow-called", "A workflow of the repository that a job calls is read with the values it is given."
 )
+LINTED_ELSEWHERE = Rule(
+    "any.fast.workflow-elsewhere",
+    "A job that calls another repository's workflow with a release of golangci-lint counts as running it.",
+)
 COMPOSITE_ACTION = Rule(
     "any.full.workflow-action", "An action of the repository that a step uses is read with the values it is given."
 )

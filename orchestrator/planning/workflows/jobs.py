@@ -43,6 +43,7 @@ OF_A_CELL = re.compile(r" --shard[= ][0-9]+/[0-9]+(?= |$)| --manifest-path[= ](?
 LINUX = re.compile(r"ubuntu-[0-9.]+-arm$")
 """Linux on ARM: some run all their tests on it, and matrices prefer other runners."""
 
+GOLANGCI_RELEASE = re.compile(r"v?[12]\.[0-9]{1,3}(?:\.[0-9]{1,3})?")
 POSIX_SHELL = re.compile(r"(?:.{0,60}[ \"'])?(?:bash|sh)(?: .*)?")
 
 
@@ -135,6 +136,7 @@ class Walk:
                 continue
             kept = cell is None or any(cell is one for one in chosen)
             if isinstance(called, str):
+                commands += self._linted_elsewhere(file, called, job, here) if kept else []
                 self._called_workflow(called, job, here, depth, kept=kept)
                 continue
             mine: list[Seen] = []
@@ -145,7 +147,7 @@ class Walk:
             before = {(one.text, one.folder) for one in commands}
             commands += [one for one in mine if (one.text, one.folder) not in before]
         services = list(_services(job, scope))
-        if not isinstance(called, str):
+        if not isinstance(called, str) or commands:
             images, lines = tuple(map(str, services)), tuple(one.line for one in services)
             once = tuple(dict.fromkeys(unfinished))
             self.found.jobs.append(Job(file, name, tuple(commands), images, lines, once))
@@ -157,6 +159,18 @@ class Walk:
         document = self._document(path)
         declared = table(document, "on", "workflow_call", "inputs")
         self.workflow(path, document, _inputs(declared, job, scope), depth + 1)
+
+    def _linted_elsewhere(self, file: str, uses: str, job: Document, scope: Scope) -> list[Seen]:
+        """Return the lint of another repository's workflow that is told which golangci-lint to run."""
+        if uses.startswith("./") or not self._trail.applies(any_rules.LINTED_ELSEWHERE):
+            return []
+        for key, value in list(table(job, "with").items())[:50]:
+            release = told(value, scope)
+            if "golangci" in str(key) and release is not None and GOLANGCI_RELEASE.fullmatch(release):
+                line = _line(value) if isinstance(value, str) else None
+                self.found.versions.append(("golangci-lint", Seen(file, line, release)))
+                return [Seen(file, line, "golangci-lint run")]
+        return []
 
     def _document(self, path: str) -> Document:
         if path not in self._documents:
