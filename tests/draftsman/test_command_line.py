@@ -104,6 +104,27 @@ def test_run_checks_the_commit_that_is_asked_for_and_leaves_changes_out(home: Pa
     assert "not committed" in done.stderr
 
 
+@pytest.mark.engine
+def test_run_uses_the_repositorys_own_dockerfile_that_needs_buildkit(home: Path, repository: Path) -> None:
+    own = (
+        "FROM python:3.13-slim\nCOPY --link requirements.txt /tmp/\n"
+        "RUN --mount=type=cache,target=/root/.cache/pip pip install --no-index -r /tmp/requirements.txt\n"
+        "RUN <<EOF\nset -e\necho 'made by its own Dockerfile' > /made\nEOF\n"
+    )
+    test = (
+        "import unittest\n\n\nclass Image(unittest.TestCase):\n    def test_own(self):\n        open('/made').close()\n"
+    )
+    commit(repository, {"Dockerfile": own, "requirements.txt": "", "test_image.py": test})
+    planned = json.loads(draftsman(home, "plan", str(repository), "--json").stdout)
+    assert planned["profile"]["dockerfile"] == "Dockerfile"
+    done = draftsman(home, "run", str(repository), "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["conclusion"] == "success"
+    assert result["image"]["tag"] == planned["image_tag"]
+    assert "with BuildKit" in done.stderr
+
+
 def test_run_without_an_engine_says_so_and_ends_with_3(home: Path, repository: Path) -> None:
     done = draftsman(home, "run", str(repository), DOCKER_HOST=f"unix://{home}/absent.sock")
     assert done.returncode == 3
