@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.measure import Figure, compare
 from bench.repository import commit
 from draftsman.domain.plan import Plan, Profile
-from orchestrator import images
 from orchestrator.engine import connect
 from orchestrator.git import git
-from orchestrator.image_build import BuildSettings
+from orchestrator.images.build import BuildSettings
+from orchestrator.images.ensure import Ready, Shop, Wanted, ensure_image
 from orchestrator.source import Mirror, Remote
 from orchestrator.tree_objects import Commit
 
@@ -28,13 +28,13 @@ async def measure(folder: Path) -> list[Figure]:
     mirror = Mirror(folder / "mirror-image.git")
     await mirror.fetch(Remote("bench/shop", str(repository)), sha, "bench")
     engine = await connect()
-    shop = images.Shop(engine, BuildSettings(), lambda _: nullcontext(), _nothing, _say_nothing)
-    wanted = images.Wanted("bench/shop", _plan(), Commit(mirror.folder, sha))
+    shop = Shop(engine, BuildSettings(), lambda _: nullcontext(), _nothing, _say_nothing)
+    wanted = Wanted("bench/shop", _plan(), Commit(mirror.folder, sha))
     try:
-        ready = await images.ensure(shop, wanted)
+        ready = await ensure_image(shop, wanted)
 
-        async def decide() -> images.Ready:
-            return await images.ensure(shop, wanted)
+        async def decide() -> Ready:
+            return await ensure_image(shop, wanted)
 
         async def least() -> object:
             await git("ls-tree", "-r", "-z", "-l", sha, cwd=mirror.folder)

@@ -22,14 +22,14 @@ from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Plan, ProfileOverrides, Tier, Tree
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, Sink
 from draftsman.domain.run import Conclusion, RunState
-from orchestrator import images
-from orchestrator.build_records import BuildRecords, NoRecords
 from orchestrator.caches import cache_mounts, ensure_volumes
 from orchestrator.engine import Engine
 from orchestrator.findings import find
 from orchestrator.git import GitError
 from orchestrator.hinted_tree import read_tree
-from orchestrator.image_build import BuildSettings
+from orchestrator.images.build import BuildSettings
+from orchestrator.images.ensure import Ready, Shop, Wanted, ensure_image
+from orchestrator.images.records import BuildRecords, NoRecords
 from orchestrator.planner import Planner
 from orchestrator.runners.interface import JobSpec, Limits, Network, Runner
 from orchestrator.sandbox import JobEnd, run_job
@@ -207,17 +207,17 @@ async def _unless(cancel: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T:
         await asyncio.gather(task, told, return_exceptions=True)
 
 
-async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: Sink) -> images.Ready:
+async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: Sink) -> Ready:
     async def building() -> None:
         await sink(Entered(RunState.BUILDING))
 
     async def output(content: bytes) -> None:
         await sink(Output("image", content))
 
-    shop = images.Shop(tools.engine, tools.build, tools.build_lock, building, output, tools.build_records)
+    shop = Shop(tools.engine, tools.build, tools.build_lock, building, output, tools.build_records)
     commit = Commit(mirror.folder, order.sha)
-    return await images.ensure(
-        shop, images.Wanted(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
+    return await ensure_image(
+        shop, Wanted(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
     )
 
 

@@ -15,9 +15,9 @@ from draftsman.settings import Settings
 from draftsman.store import images
 from orchestrator import engine as docker
 from orchestrator.engine import Engine
-from orchestrator.image_key import RUNNER_PREFIX
-from orchestrator.image_labels import Built, list_built, used_images
-from orchestrator.image_upkeep import prune
+from orchestrator.images.key import RUNNER_PREFIX
+from orchestrator.images.labels import Built, list_built, used_images
+from orchestrator.images.upkeep import prune
 
 
 async def list_images(settings: Settings, *, repo: str | None, as_json: bool) -> int:

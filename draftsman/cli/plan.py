@@ -12,12 +12,12 @@ from draftsman.cli.home import prepare_home
 from draftsman.domain.plan import ProfileOverrides
 from draftsman.settings import Settings
 from orchestrator.hinted_tree import read_tree
-from orchestrator.image_build import BuildSettings
-from orchestrator.image_key import default_platform
-from orchestrator.images import name_image, visible
+from orchestrator.images.build import BuildSettings
+from orchestrator.images.ensure import name_image, visible
+from orchestrator.images.key import default_platform
+from orchestrator.images.runner_layer import read_runner_layer
 from orchestrator.planner import Planner
 from orchestrator.planning.explain import explain, lines
-from orchestrator.runner_layer import read_runner_layer
 from orchestrator.source import Mirrors
 from orchestrator.tree_objects import Commit, digest
 

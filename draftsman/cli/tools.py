@@ -10,8 +10,8 @@ from draftsman import resources
 from draftsman.cli.home import prepare_home
 from draftsman.settings import Settings
 from orchestrator import engine as docker
-from orchestrator.build_records import BuildRecords, NoRecords
-from orchestrator.image_build import DAY, BuildSettings
+from orchestrator.images.build import DAY, BuildSettings
+from orchestrator.images.records import BuildRecords, NoRecords
 from orchestrator.pipeline import Tools
 from orchestrator.planner import Planner
 from orchestrator.runners.docker import DockerRunner

@@ -19,8 +19,8 @@ from draftsman.store.database import Pool
 from draftsman.store.locks import held
 from orchestrator.claims import ClaimRules, Claims
 from orchestrator.executor import executor
+from orchestrator.images.stored_records import StoredRecords
 from orchestrator.pipeline import Tools
-from orchestrator.stored_records import StoredRecords
 from orchestrator.upkeep import reconcile_regularly
 from orchestrator.worker import listen
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from draftsman.domain.errors import BuildError
 from draftsman.domain.plan import Tree
-from orchestrator.copied_files import Sources, read_sources, select
-from orchestrator.dockerfile_lexer import Instruction, read_instructions
-from orchestrator.dockerfile_rules import check_dockerfile
-from orchestrator.dockerfile_words import UNKNOWN, expand, read_pairs
-from orchestrator.dockerignore import Ignored, dockerignore_of, read_patterns
+from orchestrator.dockerfiles.copied_files import Sources, read_sources, select
+from orchestrator.dockerfiles.dockerignore import Ignored, dockerignore_of, read_patterns
+from orchestrator.dockerfiles.lexer import Instruction, read_instructions
+from orchestrator.dockerfiles.rules import check_dockerfile
+from orchestrator.dockerfiles.words import UNKNOWN, expand, read_pairs
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail, show
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from draftsman.domain.errors import BuildError
 from draftsman.domain.plan import ProfileOverrides, Toolchain, Tree
-from orchestrator.dockerfile_rules import check_build_args
+from orchestrator.dockerfiles.rules import check_build_args
 from orchestrator.planning import dockerfile_fitness
 from orchestrator.planning.dockerfile_fitness import base_of, version_in
 from orchestrator.planning.repo_file import Said

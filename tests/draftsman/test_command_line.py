@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_run_checks_the_commit_that_is_asked_for_and_leaves_changes_out(home: Pa
 @pytest.mark.engine
 def test_run_uses_the_repositorys_own_dockerfile_that_needs_buildkit(home: Path, repository: Path) -> None:
     own = (
-        "FROM python:3.13-slim\nCOPY --link requirements.txt /tmp/\n"
+        f"FROM python:3.13-slim\nLABEL test={uuid.uuid4()}\nCOPY --link requirements.txt /tmp/\n"
         "RUN --mount=type=cache,target=/root/.cache/pip pip install --no-index -r /tmp/requirements.txt\n"
         "RUN <<EOF\nset -e\necho 'made by its own Dockerfile' > /made\nEOF\n"
     )

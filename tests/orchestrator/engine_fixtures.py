@@ -11,8 +11,8 @@ import pytest
 from draftsman.domain.plan import Plan
 from orchestrator.caches import CacheMount
 from orchestrator.engine import Engine, connect
-from orchestrator.image_build import BuildSettings
-from orchestrator.images import Shop, Wanted, ensure
+from orchestrator.images.build import BuildSettings
+from orchestrator.images.ensure import Shop, Wanted, ensure_image
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec
 from tests.orchestrator.sandbox_parts import Commit, make_commit, make_plan, no_lock, nothing
@@ -62,7 +62,7 @@ async def image_of(engine: Engine) -> Callable[[str], Awaitable[str]]:
 
     async def build(dockerfile: str) -> str:
         shop = Shop(engine, BuildSettings(), no_lock, nothing, nothing)
-        used = (await ensure(shop, Wanted("draftsman-tests/sandbox", make_plan(dockerfile)))).image
+        used = (await ensure_image(shop, Wanted("draftsman-tests/sandbox", make_plan(dockerfile)))).image
         return used.tag
 
     return build

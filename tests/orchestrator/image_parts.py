@@ -16,11 +16,11 @@ import pytest
 from draftsman.domain.errors import BuildError
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Plan
-from orchestrator.build_records import KeptFailure
 from orchestrator.engine import Engine
-from orchestrator.image_build import BuildSettings
-from orchestrator.image_labels import list_built
-from orchestrator.images import Ready, Shop, Wanted, ensure
+from orchestrator.images.build import BuildSettings
+from orchestrator.images.ensure import Ready, Shop, Wanted, ensure_image
+from orchestrator.images.labels import list_built
+from orchestrator.images.records import KeptFailure
 from orchestrator.tree_objects import Commit
 from tests.orchestrator.engine_fixtures import WITH_GIT
 from tests.orchestrator.sandbox_parts import make_commit, no_lock
@@ -53,7 +53,7 @@ class Remembered:
 
 
 class Images:
-    """Calls `ensure` for one test, in a repository of its own, and remembers the log and how often it built."""
+    """Calls `ensure_image` for one test, in a repository of its own, and remembers the log and how often it built."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
@@ -66,7 +66,7 @@ class Images:
     async def ready(
         self, plan: Plan, *, lock: Any = no_lock, settings: BuildSettings | None = None, **of: Any
     ) -> Ready:
-        """Return what `ensure` returns; `of` are fields of what is wanted."""
+        """Return what `ensure_image` returns; `of` are fields of what is wanted."""
 
         async def output(text: bytes) -> None:
             self.log += text
@@ -75,7 +75,7 @@ class Images:
             self.built += 1
 
         shop = Shop(self.engine, settings or BuildSettings(timeout_seconds=300), lock, building, output, self.records)
-        return await ensure(shop, Wanted(**{"repo": self.repo, "plan": plan, **of}))
+        return await ensure_image(shop, Wanted(**{"repo": self.repo, "plan": plan, **of}))
 
     async def __call__(self, plan: Plan, **changes: Any) -> ImageUsed:
         """Return the image."""

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from orchestrator.build_context import pack
-from orchestrator.builder import Recipe, build
 from orchestrator.engine import Engine
+from orchestrator.images.builder import Recipe, build
+from orchestrator.images.context import pack
 from tests.orchestrator.sandbox_parts import nothing
 
 _SMALL = (

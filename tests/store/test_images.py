@@ -10,7 +10,7 @@ import pytest
 from draftsman.domain.errors import BuildError
 from draftsman.store import images
 from draftsman.store.database import Pool
-from orchestrator.stored_records import StoredRecords
+from orchestrator.images.stored_records import StoredRecords
 
 pytestmark = pytest.mark.services
 
