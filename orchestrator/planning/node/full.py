@@ -16,7 +16,7 @@ from orchestrator.planning.trail import Trail
 
 FULL_NAMES = ("test", "test:run", "test:ci", "test:unit", "test:node", "tests", "unit", "test:all", "spec", "coverage")
 MAX_FULL = 3
-MAX_SIBLINGS = 12
+MAX_SIBLINGS = 20
 MAIN = (
     re.compile(r"tests?"),
     re.compile(r"(?:tests?[:._-])?(?:ci|unit|units|run|all|node|jest|vitest|mocha|ava|once|only)|unit-?tests?|spec"),
@@ -80,8 +80,8 @@ def _main(runnable: list[Check], project: NodeProject, trail: Trail) -> list[Che
     for names in MAIN:
         named = [check for check in runnable if check.script and names.fullmatch(check.script)]
         of_test = [check for check in runnable if names is MAIN[-2] and check.script in parts]
-        siblings = _siblings(of_test) if not named and trail.applies(rules.SIBLINGS) else []
-        if siblings:
+        siblings = _siblings(of_test) if trail.applies(rules.SIBLINGS) else []
+        if siblings and (not named or any(check in siblings for check in named)):
             return siblings
         named = named or of_test
         if named:

@@ -74,7 +74,7 @@ CHECKING_NAME = re.compile(
 )
 TESTING_NAME = re.compile(r"^(?:tests?|unit|coverage|cover|cov|spec|jest|vitest|mocha|ava|tap|c8|nyc)(?:[:._-]|$)")
 CHECKING_FIRST = re.compile(
-    r"^tests?[:._-](?:lint|eslint|types?|dts|dtslint|typecheck|tsc|format|prettier|style)(?:[:._-]|$)"
+    r"^tests?[:._-](?:lint|eslint|types?|typescript|dts|dtslint|typecheck|tsc|format|prettier|style)(?:[:._-]|$)"
 )
 TYPE_TESTS = re.compile(r"^tests?[:._-](?:types?|typescript|dts|dtslint)(?:[:._-]|$)|^types?[:._-]tests?$")
 ASIDE = re.compile(r"\b(?:examples?|docs?|website|www|playgrounds?|demos?|bench(?:marks?)?|ecosystem)\b")
