@@ -32,11 +32,15 @@ OTHER_VERSION = Rule(
     "any.dockerfile.other-version",
     "A Dockerfile whose base is another version than the one that a file names exactly is not used.",
 )
+UNTESTED_VERSION = Rule(
+    "any.dockerfile.untested-version",
+    "A Dockerfile whose base is none of the versions that the workflows test with is not used.",
+)
 PRODUCTION = Rule(
     "any.dockerfile.production",
     "A Dockerfile that sets up production (NODE_ENV, RAILS_ENV, no development dependencies) is not used.",
 )
-RULES = (REFUSED, NO_SHELL, TOOLCHAIN, OTHER_VERSION, PRODUCTION, ELSEWHERE, COPIES_TREE)
+RULES = (REFUSED, NO_SHELL, TOOLCHAIN, OTHER_VERSION, UNTESTED_VERSION, PRODUCTION, ELSEWHERE, COPIES_TREE)
 
 _TRACES = {
     "python": r"python|pypy|conda|\buv\b",
@@ -70,10 +74,20 @@ class Unfit:
     line: int | None = None
 
 
-def unfit(tree: Tree, path: str, versions: Mapping[str, str | None], trail: Trail) -> Unfit | None:
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions of an ecosystem that a Dockerfile may have: the one that a file names exactly, else those that the
+    workflows test with; any where neither says so.
+    """
+
+    exact: str | None = None
+    tested: tuple[str, ...] = ()
+
+
+def unfit(tree: Tree, path: str, versions: Mapping[str, Versions], trail: Trail) -> Unfit | None:
     """Return why the Dockerfile at `path` is not fit for checks, or None where it is.
 
-    `versions` has the ecosystems of the plan, each with the version that a file names exactly, else None.
+    `versions` has the ecosystems of the plan.
     """
     text = tree.text(path)
     if text is None or not text.strip():
@@ -89,6 +103,7 @@ def unfit(tree: Tree, path: str, versions: Mapping[str, str | None], trail: Trai
         _without_shell(instructions),
         _without_toolchain(instructions, tuple(versions)),
         _of_other_version(instructions, versions),
+        _of_untested_version(instructions, versions),
         _for_production(instructions),
         _from_elsewhere(tree, sources),
         _of_the_tree(tree, sources, copied),
@@ -186,17 +201,33 @@ def _root_image(instructions: list[Instruction]) -> str | None:
     return image.lower() if image and UNKNOWN not in image else None
 
 
-def _of_other_version(instructions: list[Instruction], versions: Mapping[str, str | None]) -> Unfit | None:
+def _of_other_version(instructions: list[Instruction], versions: Mapping[str, Versions]) -> Unfit | None:
     image = _root_image(instructions)
-    for ecosystem, wanted in versions.items():
+    for ecosystem, may in versions.items():
         found = version_in(image, ecosystem)
-        if wanted is None or found is None:
-            continue
-        shared = min(len(wanted.split(".")), len(found.split(".")), 1 if ecosystem == "node" else 2)
-        if wanted.split(".")[:shared] != found.split(".")[:shared]:
-            why = f"its base {show(image or '', 80)} is not {ecosystem} {wanted}, which the repository names"
+        if may.exact is not None and found is not None and not _agree(ecosystem, found, may.exact):
+            why = f"its base {show(image or '', 80)} is not {ecosystem} {may.exact}, which the repository names"
             return Unfit(OTHER_VERSION, why)
     return None
+
+
+def _of_untested_version(instructions: list[Instruction], versions: Mapping[str, Versions]) -> Unfit | None:
+    image = _root_image(instructions)
+    for ecosystem, may in versions.items():
+        found = version_in(image, ecosystem)
+        if may.exact is not None or found is None or not may.tested:
+            continue
+        if not any(_agree(ecosystem, found, one) for one in may.tested):
+            tested = ", ".join(may.tested)
+            why = f"its base {show(image or '', 80)} is no {ecosystem} that the workflows test with ({tested})"
+            return Unfit(UNTESTED_VERSION, why)
+    return None
+
+
+def _agree(ecosystem: str, found: str, wanted: str) -> bool:
+    """Return whether two versions are the same as far as both say, to the major of Node and the minor of others."""
+    shared = min(len(wanted.split(".")), len(found.split(".")), 1 if ecosystem == "node" else 2)
+    return wanted.split(".")[:shared] == found.split(".")[:shared]
 
 
 def _for_production(instructions: list[Instruction]) -> Unfit | None:

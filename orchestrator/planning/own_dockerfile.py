@@ -11,7 +11,7 @@ from draftsman.domain.errors import BuildError
 from draftsman.domain.plan import ProfileOverrides, Toolchain, Tree
 from orchestrator.dockerfiles.rules import check_build_args
 from orchestrator.planning import dockerfile_fitness
-from orchestrator.planning.dockerfile_fitness import base_of, version_in
+from orchestrator.planning.dockerfile_fitness import Versions, base_of, version_in
 from orchestrator.planning.repo_file import Said
 from orchestrator.planning.rule import Rule
 from orchestrator.planning.trail import Trail, show
@@ -68,11 +68,11 @@ def given(tree: Tree, said: Said, trail: Trail) -> OwnDockerfile | None:
 
 
 def infer(
-    tree: Tree, overrides: ProfileOverrides, versions: Mapping[str, str | None], trail: Trail
+    tree: Tree, overrides: ProfileOverrides, versions: Mapping[str, Versions], trail: Trail
 ) -> OwnDockerfile | None:
     """Return the first own Dockerfile that is fit for checks, with why others are not.
 
-    `versions` has the ecosystems of the plan, each with the version that a file names exactly, else None.
+    `versions` has the ecosystems of the plan.
     """
     if overrides.dockerfile_mode == "generate" or overrides.generated_dockerfile is not None:
         return None

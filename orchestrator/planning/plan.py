@@ -12,6 +12,7 @@ from draftsman.domain.profile_rules import DEPENDENCY_MANAGERS
 from orchestrator.planning import any_rules, own_dockerfile
 from orchestrator.planning.command_words import called_programs
 from orchestrator.planning.dockerfile import Ingredients, render_dockerfile
+from orchestrator.planning.dockerfile_fitness import Versions
 from orchestrator.planning.ecosystems import ECOSYSTEMS
 from orchestrator.planning.folders import (
     MAX_FOLDERS,
@@ -33,10 +34,16 @@ from orchestrator.planning.system_packages import COMMAND_NEEDS, needed
 from orchestrator.planning.task_runners import TaskChecks, task_runner_checks, warn_of_services
 from orchestrator.planning.trail import Trail, show
 from orchestrator.planning.versions import DEBIAN_IMAGE
-from orchestrator.planning.workflows import Workflows, read_workflows
+from orchestrator.planning.workflows import Workflows, is_workflow, read_workflows
 
 EXACT = re.compile(r"[a-z]{0,10}[-@]?v?[0-9]+(\.[0-9]+){0,2}")
 """A version as files such as `.python-version` name it; a range is none."""
+
+NUMBER = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}")
+BESIDE = re.compile(r"(?:jruby|truffleruby|mruby|pypy|graalpy|head|nightly|dev|main)")
+"""Other implementations, and what is not released."""
+
+ANY_PATCH = re.compile(r"(?:\.[x*])+$")
 
 
 BROUGHT = {"rust": frozenset({"cargo", "rustc"}), "node": frozenset({"nodejs", "npm"})}
@@ -80,7 +87,7 @@ def make_plan(
     tasks = _tasks(tree, workflows, found, overrides, trail)
     primary = _primary(found, tree, workflows, overrides, trail)
     ordered = sorted(found, key=lambda one: one is not primary)
-    own = own or own_dockerfile.infer(tree, overrides, _exact_versions(ordered), trail)
+    own = own or own_dockerfile.infer(tree, overrides, _versions(ordered, workflows), trail)
     profile = _profile(ordered, tasks, overrides, own)
     if profile.full:
         warn_of_services(workflows, trail)
@@ -110,14 +117,19 @@ def make_plan(
     )
 
 
-def _exact_versions(found: list[Inferred]) -> dict[str, str | None]:
-    """Return the ecosystems, each with its version where a file names exactly that one."""
-    exact: dict[str, str | None] = {}
+def _versions(found: list[Inferred], workflows: Workflows) -> dict[str, Versions]:
+    """Return the ecosystems, each with its version where a file names exactly that one, else with those tested."""
+    versions: dict[str, Versions] = {}
     for one in found:
-        chosen = next((seen for seen in one.trail.evidence if seen.decides == f"{one.ecosystem.name} version"), None)
-        is_exact = chosen is not None and chosen.file is not None and EXACT.fullmatch(chosen.value)
-        exact.setdefault(one.ecosystem.name, one.part.toolchain.version if is_exact else None)
-    return exact
+        name = one.ecosystem.name
+        chosen = next((seen for seen in one.trail.evidence if seen.decides == f"{name} version"), None)
+        named = chosen is not None and chosen.file is not None and not is_workflow(chosen.file)
+        is_exact = named and chosen is not None and EXACT.fullmatch(chosen.value)
+        texts = (ANY_PATCH.sub("", seen.text) for seen in workflows.versions_of(name))
+        tested = tuple(text for text in texts if not BESIDE.match(text))
+        known = tested if all(map(NUMBER.fullmatch, tested)) else ()
+        versions.setdefault(name, Versions(one.part.toolchain.version if is_exact else None, known))
+    return versions
 
 
 def _check_manager(overrides: ProfileOverrides) -> None:
