@@ -27,9 +27,16 @@ class HatchScript:
 
     def command(self, minor: str) -> str:
         """Return how it is called for one Python, where the environment has a matrix of them."""
+        return self._run(self.name, minor)
+
+    def making(self, minor: str) -> str:
+        """Return the command that makes its environment for one Python, and does nothing else."""
+        return self._run("python --version", minor)
+
+    def _run(self, program: str, minor: str) -> str:
         where = "" if self.environment == "default" else f"{self.environment}:"
         chosen = f"+py={minor} " if minor in self.pythons and where else ""
-        return f"hatch run {chosen}{where}{self.name}"
+        return f"hatch run {chosen}{where}{program}"
 
     def asked_by(self, calls: list[str]) -> bool:
         """Return whether one of `test:run`, `run` is it."""

@@ -163,6 +163,7 @@ HATCH_ENVIRONMENTS = Rule(
     "python.setup.hatch-environments",
     "The hatch environments that the workflow's tests make first are made by setup.",
 )
+HATCH_TESTS = Rule("python.setup.hatch-tests", "The environment of hatch's test script is made by setup.")
 INSTALL_PROGRAM = Rule(
     "python.setup.install-program",
     "Where a test program of the repository's own runs the tests, the install program that its job runs first is the "

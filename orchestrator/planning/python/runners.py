@@ -235,6 +235,7 @@ def _hatch(project: PythonProject, practice: Practice, minor: str, call: Call | 
     scripts = read_hatch(project)
     asked = [one.arguments[1] for one in practice.called("hatch") if one.arguments[:1] == ("run",) and one.words[2:]]
     command, file, line = "", "pyproject.toml", None
+    setup = _hatch_setup(practice, trail)
     if any(one.arguments[:1] == ("test",) for one in practice.called("hatch")):
         command = "hatch test"
     else:
@@ -242,9 +243,13 @@ def _hatch(project: PythonProject, practice: Practice, minor: str, call: Call | 
         if script is None:
             return None
         command, file, line = script.command(minor), script.file, script.line
+        if not setup and trail.applies(rules.HATCH_TESTS):
+            setup = (script.making(minor),)
+            sentence = "makes the environment of the tests"
+            trail.note("setup", setup[0], sentence, file=file, line=line, by=rules.HATCH_TESTS)
     trail.note("full", command, _reason(call, "hatch"), file=file, line=line, by=rules.HATCH)
     fast = _hatch_fast(scripts, practice, asked, command, minor, trail) if trail.applies(rules.HATCH_FAST) else ()
-    return Runner("hatch", _hatch_setup(practice, trail), fast, (command,))
+    return Runner("hatch", setup, fast, (command,))
 
 
 def _hatch_fast(
