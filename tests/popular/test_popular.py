@@ -85,6 +85,12 @@ def test_the_second_list_is_of_the_same_form_and_shares_nothing_with_the_first()
     assert {name for one in second for name in one.ecosystems} == {"python", "node", "bun", "ruby", "go", "rust"}
 
 
+def test_the_document_has_a_row_for_each_repository_at_its_commit() -> None:
+    document = (Path(__file__).parents[2] / "docs/zero-config.md").read_text("utf-8")
+    for one in (*read(), *read(LISTS["second"])):
+        assert f"\n| {one.name}@{one.sha[:12]} |" in document, one.name
+
+
 def test_a_row_of_the_document_says_what_differs_and_where_that_stands(tmp_path: Path) -> None:
     (row,) = rows([judge(_plan(full=("a | b",)), _expectation(tmp_path))])
     assert row == (
