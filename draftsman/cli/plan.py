@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
 from draftsman import resources
@@ -53,6 +54,19 @@ async def plan(settings: Settings, where: str, *, sha: str | None, as_json: bool
         print(json.dumps(explain(made, tag, repo=meant.repo, sha=meant.sha), indent=2))
     else:
         shown = terminal.console()
-        for line in lines(made, tag):
-            shown.print(harmless(line), markup=False)
+        for line, style in styled(lines(made, tag)):
+            shown.print(harmless(line), markup=False, style=style)
     return 0
+
+
+def styled(written: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each line of a plan with its style on a terminal: what was decided stands out from the reasons for it."""
+    heading = ""
+    for line in written:
+        if line.startswith("    "):
+            yield line, "dim"
+        elif line.startswith("  "):
+            yield line, "yellow" if heading == "Warnings" else ""
+        else:
+            heading = line
+            yield line, "bold"
