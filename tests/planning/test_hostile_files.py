@@ -301,6 +301,15 @@ SLOW_PYTHON: dict[str, dict[str, str]] = {
     "noxfile of runs": {**PYTHON, "noxfile.py": "@nox.session\ndef t(s):\n" + " s.run('x')\n" * 7000},
     "tox environments": {**PYTHON, "tox.ini": f"[tox]\nenvlist = {'{1,2,3,4,5,6,7,8}' * 2000}\n"},
     "tox braces": {**PYTHON, "tox.ini": f"[testenv]\ncommands = {fill('{posargs:', 60_000)}\n"},
+    "tox conditions": {
+        **PYTHON,
+        "tox.ini": "[tox]\nenvlist = lint-{1,2,3,4,5,6,7,8,9}-{1,2,3,4,5,6,7,8,9,0}-{a,b}\n[testenv]\ncommands =\n"
+        + "".join(f"    {'{a,b}' * 12}-x{n}: ruff check .\n" for n in range(700)),
+    },
+    "packages of a uv.lock": {
+        **PYTHON,
+        "uv.lock": fill('[[package]]\nname = "a"\ndependencies = [\n    { name = "b" },\n    { name = "a" },\n]\n'),
+    },
     "scripts that include each other": {
         **PYTHON,
         "pyproject.toml": "[tool.hatch.envs.a.scripts]\n" + "".join(f"lint{n} = [{names(90)}]\n" for n in range(90)),

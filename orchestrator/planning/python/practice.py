@@ -12,7 +12,8 @@ from orchestrator.planning.trail import Trail
 from orchestrator.planning.workflows import Workflows
 
 ASIDE = re.compile(
-    r"bench|docs?\b|releas|publish|deploy|nightly|wheel|integration|e2e|end.to.end|windows|macos|fuzz|downstream|smoke|browser|playwright"
+    r"bench|docs?\b|releas|publish|deploy|nightly|wheel|integration|e2e|end.to.end|windows|macos|fuzz|downstream|smoke"
+    r"|browser|playwright"
     r"|min(?:imum|imal)?\b|oldest|pypy|codspeed|canary|upstream|docker|conda|emscripten|pyodide|wasm|android|\bios\b"
 )
 """Jobs that are not the first to ask how the tests run."""

@@ -21,6 +21,8 @@ CONDITION = re.compile(r"([A-Za-z0-9_.!,{}-]{1,120}):\s+(\S.*)")
 
 MAX_ENVIRONMENTS = 200
 MAX_LINES = 50
+MAX_CONDITIONS = 20
+"""Alternatives of one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _for_factors(lines: tuple[str, ...], factors: frozenset[str]) -> tuple[str, 
         match = CONDITION.fullmatch(line)
         if match is None:
             kept.append(line)
-        elif any(_holds(condition, factors) for condition in _spelled(match.group(1))):
+        elif any(_holds(condition, factors) for condition in islice(_spelled(match.group(1)), MAX_CONDITIONS)):
             kept.append(match.group(2))
     return tuple(kept)
 
@@ -123,7 +125,7 @@ def _lines(parser: configparser.RawConfigParser, section: str, key: str) -> tupl
             lines += (parser.get(other, match.group(2), fallback=None) or "").splitlines()[:MAX_LINES]
         else:
             lines.append(line)
-    return tuple(line.strip() for line in lines if line.strip())
+    return tuple(line.strip() for line in lines[: 2 * MAX_LINES] if line.strip())
 
 
 def _from_toml(file: str, line: int | None, document: Document) -> Tox:
