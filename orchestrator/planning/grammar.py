@@ -24,7 +24,7 @@ PROGRAM_PATH = re.compile(r"(/[a-z0-9][a-z0-9._-]{0,60}){1,6}")
 
 PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./+-]{0,250}")
 FLAG = re.compile(r"--[a-z][a-z0-9-]{0,60}(=[A-Za-z0-9_./,:+-]{1,200})?")
-PIN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6}){1,3}")
+PIN = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6}){1,3}((a|b|rc)[0-9]{1,3})?")
 """An exact release of a tool, as after `==` or `@`."""
 
 PACKAGE = re.compile(r"(@[a-z0-9][a-z0-9._-]{0,60}/)?[a-z0-9][a-z0-9._-]{0,98}")
