@@ -1,4 +1,4 @@
-"""Files that ship with the code: Dockerfile templates and the job's entrypoint.
+"""Files that ship with the code: Dockerfile templates, the job's entrypoint, and the script of a fence's holder.
 
 In a wheel they lie inside the package; in a checkout at the top level, where people look for them.
 """
@@ -24,3 +24,8 @@ def dockerfile_templates() -> dict[str, str]:
 def entrypoint() -> bytes:
     """Return the script that runs inside every job."""
     return (_folder("runner_image") / "entrypoint").read_bytes()
+
+
+def fence_holder() -> bytes:
+    """Return the script that fences a network namespace and holds it."""
+    return (_folder("runner_image") / "fence-holder").read_bytes()

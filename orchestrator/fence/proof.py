@@ -1,0 +1,129 @@
+"""Proves a fence from inside a job, before any job relies on it.
+
+Two listeners are put up: one on the engine's host, one in a container of its default bridge. A container without a
+fence must reach both, else the proof says nothing; one that is made as jobs are, in a fence, must reach neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from draftsman.domain.errors import DraftsmanError, EngineError
+from orchestrator.engine import Engine
+from orchestrator.fence.holder import Fences
+from orchestrator.helper import LABEL_HELPER, remove_container
+
+_WORD = "draftsman-was-here"
+_PORTS = range(20_000, 60_000)
+_LISTEN = f"exec nc -ll -p $0 -e /bin/busybox echo {_WORD}"
+# Each address is tried twice: a listener may not be up yet when the first try is made.
+_REACH = f"""
+for address in "$@"; do
+    for again in 1 2; do
+        said=$(nc -w 2 "$address" "$PORT" </dev/null 2>/dev/null)
+        [ "$said" = {_WORD} ] && echo "reached $address" && break
+        [ "$again" = 2 ] || sleep 0.2
+    done
+done
+echo looked
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a proof found. `fault` is empty where the fence holds; else it says what is wrong, in a sentence."""
+
+    fault: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Return whether jobs may rely on the fence."""
+        return not self.fault
+
+
+async def prove(fences: Fences, host_config: Mapping[str, Any]) -> Proof:
+    """Return whether a fence of this engine holds. Whatever goes wrong is a fault: no proof, no fence.
+
+    `host_config` is what jobs are made with (capabilities, runtime).
+    """
+    engine = fences.helper.engine
+    made: list[str] = []
+    name = f"proof-{uuid.uuid4().hex[:12]}"
+    try:
+        await fences.helper.ensure()
+        return await _prove(fences, host_config, name, made)
+    except DraftsmanError as error:
+        return Proof(str(error))
+    finally:
+        await asyncio.gather(
+            *(remove_container(engine, container) for container in made), fences.lower(name), return_exceptions=True
+        )
+
+
+async def _prove(fences: Fences, host_config: Mapping[str, Any], name: str, made: list[str]) -> Proof:
+    engine, image = fences.helper.engine, fences.helper.image
+    port = str(_PORTS[uuid.uuid4().int % len(_PORTS)])
+    listeners, holder, host = await asyncio.gather(
+        asyncio.gather(*(_start(engine, image, _LISTEN, [port], network, made) for network in ("host", "bridge"))),
+        fences.raise_for(name, {LABEL_HELPER: "1"}),
+        fences.host_addresses(),
+    )
+    sibling = (await engine.call("GET", f"containers/{listeners[1]}/json"))["NetworkSettings"]
+    address = sibling.get("IPAddress") or sibling["Networks"]["bridge"]["IPAddress"]
+    targets = [*(one for one in host if not one.startswith("fe80")), address]
+    outside, inside = await asyncio.gather(
+        _reached(engine, image, targets, port, "bridge", {}, made),
+        _reached(engine, image, targets, port, f"container:{holder}", host_config, made),
+    )
+    if not outside:
+        return Proof("The network fence could not be proven: its test listeners were out of reach without it, too.")
+    if inside:
+        return Proof(f"The network fence does not hold: a job reached {', '.join(inside)} through it.")
+    return Proof()
+
+
+async def _reached(
+    engine: Engine,
+    image: str,
+    targets: list[str],
+    port: str,
+    network: str,
+    host_config: Mapping[str, Any],
+    made: list[str],
+) -> list[str]:
+    """Return the addresses that a container in this network reached. Raises EngineError where it did not look."""
+    container = await _start(engine, image, f"PORT=$0; {_REACH}", [port, *targets], network, made, host_config)
+    await engine.call("POST", f"containers/{container}/wait")
+    async with engine.stream("GET", f"containers/{container}/logs", params={"stdout": "1"}) as answer:
+        said = (await answer.read()).decode("utf-8", "replace").split()
+    if "looked" not in said:
+        raise EngineError(f"The network fence could not be proven: a container said {' '.join(said)[:200]!r}.")
+    return [said[at + 1] for at, word in enumerate(said) if word == "reached"]
+
+
+async def _start(
+    engine: Engine,
+    image: str,
+    script: str,
+    arguments: list[str],
+    network: str,
+    made: list[str],
+    host_config: Mapping[str, Any] | None = None,
+) -> str:
+    limits = host_config or {"CapDrop": ["ALL"], "PidsLimit": 64}
+    body = {
+        "Image": image,
+        "Entrypoint": ["/bin/sh", "-c", script],
+        "Cmd": arguments,
+        "Labels": {LABEL_HELPER: "1"},
+        "Tty": True,
+        "HostConfig": {**limits, "NetworkMode": network},
+    }
+    answer = await engine.call("POST", "containers/create", body=body)
+    made.append(str(answer["Id"]))
+    await engine.call("POST", f"containers/{answer['Id']}/start")
+    return str(answer["Id"])
