@@ -1,9 +1,10 @@
 """A job's output, split into the sections of a log by the entrypoint's markers. Pure: bytes in, events out.
 
-A marker is `\\n::draftsman:<nonce>:start:<step>\\n` or `...:end:<step>:<exit code>:<seconds>\\n`. The newline
-before it belongs to it, so a step's output comes out as it went in, with or without a newline at its end.
-Nothing is held back but what may be the beginning of a marker. A line that has the nonce and yet makes no
-sense here (code under test that got to know it) is output.
+A marker is a line `::draftsman:<nonce>:start:<step>` or `...:end:<step>:<exit code>:<seconds>`, and an empty line
+before it belongs to it: so a step's output comes out as it went in, but for a last line without a newline, which gets
+one. Nothing is held back but what may be the beginning of a marker: the end of a line is shown with it, since the other
+stream of the job may go on there. A line that has the nonce and yet makes no sense here (code under test that got to
+know it) is output.
 """
 
 from __future__ import annotations
@@ -47,34 +48,36 @@ SectionEvent = SectionStarted | SectionEnded | SectionOutput
 
 
 class LogSections:
-    """Splits the output of one job. `steps` are the ids that may start, each once."""
+    """Splits one stream of one job. `steps` are the ids that may start, each once."""
 
     def __init__(self, nonce: str, steps: Iterable[str]) -> None:
-        self._mark = f"\n::draftsman:{nonce}:".encode()
+        self._mark = f"::draftsman:{nonce}:".encode()
         self._waiting = set(steps)
         self._open: str | None = None
         self._section = CHECKOUT
         self._pending = b""
+        self._at_line_start = True
 
     def feed(self, content: bytes) -> list[SectionEvent]:
         """Return what these bytes make known."""
         text = self._pending + content
         events: list[SectionEvent] = []
-        begin = 0
-        while (at := text.find(self._mark, begin)) >= 0:
-            end = text.find(b"\n", at + len(self._mark), at + _MARKER_BYTES)
+        begin = at = 0
+        while (at := text.find(self._mark, at)) >= 0:
+            end = text.find(b"\n", at, at + _MARKER_BYTES)
             if end < 0 and len(text) - at < _MARKER_BYTES:
                 break
-            event = None if end < 0 else self._read(text[at + len(self._mark) : end])
+            is_line = (at == begin and self._at_line_start) or text[at - 1 : at] == b"\n"
+            event = self._read(text[at + len(self._mark) : end]) if end >= 0 and is_line else None
             if event is None:
-                self._emit(events, text[begin : at + 1])
-                begin = at + 1
+                at += 1
                 continue
-            self._emit(events, text[begin:at])
+            self._emit(events, text[begin : self._before_marker(text, begin, at)])
+            self._at_line_start = True
             self._enter(event)
             events.append(event)
-            begin = end + 1
-        keep = at if at >= 0 else self._possible_mark(text, begin)
+            begin = at = end + 1
+        keep = self._possible_marker(text, begin)
         self._emit(events, text[begin:keep])
         self._pending = text[keep:]
         return events
@@ -86,12 +89,25 @@ class LogSections:
         self._pending = b""
         return events
 
-    def _possible_mark(self, text: bytes, begin: int) -> int:
-        newline = text.rfind(b"\n", max(begin, len(text) - len(self._mark)))
-        return newline if newline >= 0 and self._mark.startswith(text[newline:]) else len(text)
+    def _before_marker(self, text: bytes, begin: int, at: int) -> int:
+        """Return where the output before the marker at `at` ends: an empty line before it is the marker's own."""
+        is_empty = (at - 1 == begin and self._at_line_start) or text[max(at - 2, begin) : at] == b"\n\n"
+        return at - 1 if at > begin and is_empty else at
+
+    def _possible_marker(self, text: bytes, begin: int) -> int:
+        """Return where what may be the beginning of a marker begins."""
+        line_at = max(text.rfind(b"\n") + 1, begin)
+        line = text[line_at:]
+        is_line = line_at > begin or self._at_line_start
+        if not is_line or not (
+            self._mark.startswith(line) or (line.startswith(self._mark) and len(line) < _MARKER_BYTES)
+        ):
+            return len(text)
+        return self._before_marker(text, begin, line_at)
 
     def _emit(self, events: list[SectionEvent], content: bytes) -> None:
         if content:
+            self._at_line_start = content.endswith(b"\n")
             events.append(SectionOutput(self._section, content))
 
     def _read(self, line: bytes) -> SectionStarted | SectionEnded | None:

@@ -48,7 +48,7 @@ WHOLE = (
 EXPECTED = [
     SectionOutput("checkout", b"Checked out\n"),
     SectionStarted("setup-1"),
-    SectionOutput("setup-1", b"installing\nno newline"),
+    SectionOutput("setup-1", b"installing\nno newline\n"),
     SectionEnded("setup-1", 0, 1.5),
     SectionStarted("fast-1"),
     SectionOutput("fast-1", b"\n"),
@@ -81,6 +81,7 @@ def test_a_marker_of_another_nonce_is_output() -> None:
 
 def test_markers_that_make_no_sense_are_output() -> None:
     nonsense = [
+        b"a line\n",
         _marker("end:fast-1:0:0.10"),
         _marker("start:full-9"),
         _marker("start:../../x"),
@@ -114,3 +115,8 @@ def test_a_hundred_megabytes_take_a_moment() -> None:
     for _ in range(1500):
         sections.feed(chunk)
     assert time.monotonic() - begin < 5
+
+
+def test_the_end_of_a_line_is_not_kept_waiting() -> None:
+    sections = LogSections(NONCE, ())
+    assert sections.feed(b"a line\n") == [SectionOutput("checkout", b"a line\n")]
