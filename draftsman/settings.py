@@ -16,6 +16,9 @@ _PREFIX = "DRAFTSMAN_"
 _WELL_KNOWN = ("database_url", "redis_url", "docker_host", "http_proxy", "https_proxy", "no_proxy")
 """Fields, beside those that begin with `github_`, whose variable has no prefix of ours."""
 
+_LISTS = ("skip_markers", "job_most", "job_dns", "fence_allow", "fence_deny")
+"""Fields that hold several values, parted by commas."""
+
 
 def _default_home() -> Path:
     if platform.system() == "Darwin":
@@ -64,7 +67,23 @@ class Settings(BaseModel):
     job_pids: int = Field(1024, ge=16)
     job_file_size_mb: int = Field(4096, ge=1)
     job_log_mb: int = Field(100, ge=1)
+    job_log_kept_mb: float = Field(10, gt=0)
+    job_workspace_mb: int = Field(10_240, ge=1)
+    job_most: tuple[tuple[str, str], ...] = ()
     job_network: Literal["internet", "none"] = "internet"
+    job_runtime: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    job_dns: tuple[str, ...] = ()
+    disk_free_mb: int = Field(2048, ge=0)
+    fence: Literal["preferred", "required"] = "preferred"
+    fence_allow: tuple[str, ...] = ()
+    fence_deny: tuple[str, ...] = ()
+    log_days: float = Field(30, gt=0)
+    artifact_days: float = Field(14, gt=0)
+    audit_days: float = Field(365, gt=0)
+    cache_days: float = Field(30, gt=0)
+    image_days: float = Field(30, gt=0)
+    image_keep: int = Field(3, ge=1)
+    mirror_days: float = Field(60, gt=0)
     cache_scope: Literal["owner", "instance"] = "owner"
 
     image_prefix: str = Field("", pattern=r"^([A-Za-z0-9.:_/-]+/)?$")
@@ -146,13 +165,25 @@ def load(environment: Mapping[str, str]) -> Settings:
     for field, name in names.items():
         value = environment.get(name) or environment.get(name.lower() if field.endswith("_proxy") else name)
         if value:
-            values[field] = tuple(filter(None, value.split(","))) if field == "skip_markers" else value
+            values[field] = _listed(field, value) if field in _LISTS else value
     if "ca_bundle" not in values and environment.get("SSL_CERT_FILE"):
         values["ca_bundle"] = environment["SSL_CERT_FILE"]
     try:
         return Settings(**values)
     except ValidationError as error:
         raise SettingsError("; ".join(_complaint(item, names) for item in error.errors())) from None
+
+
+def _listed(field: str, text: str) -> tuple[Any, ...]:
+    """Return the parts of a comma-separated value; of limits, (name, value) pairs."""
+    parts = (
+        [part for part in text.split(",") if part.strip()]
+        if field == "skip_markers"
+        else text.replace(",", " ").split()
+    )
+    if field != "job_most":
+        return tuple(parts)
+    return tuple((name, value) for name, _, value in (part.partition("=") for part in parts))
 
 
 def _complaint(item: Any, names: Mapping[str, str]) -> str:

@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from orchestrator.engine import Engine
-
 LABEL_CACHE = "draftsman.cache"
 
 _SCOPE_LENGTH = 64
@@ -64,21 +62,30 @@ _SHARED_ENV = {
 }
 
 
-def cache_mounts(managers: Iterable[str], scope: str | None = None) -> tuple[CacheMount, ...]:
+def cache_scope(owner: str | None, *, private: bool) -> str | None:
+    """Return whose volumes a repository's jobs have: those of its owner, else (None) of the instance.
+
+    Private repositories have volumes of their own: what they downloaded is not for the strangers of a public one.
+    """
+    if not private:
+        return owner
+    return f"{owner or ''}/private"
+
+
+def cache_mounts(managers: Iterable[str], scope: str | None = None, *, uid: int | None = 0) -> tuple[CacheMount, ...]:
     """Return the mounts of these dependency managers, each once; a manager without a cache of its own has none.
 
-    `scope` is the owner whose volumes they are, in any case; None for those that all owners share. Two owners
-    never have a volume in common.
+    `scope` is whose volumes they are, in any case; None for those that all share. Two scopes never have a volume in
+    common, and neither have two users: a cache belongs to the user id that its files have.
     """
     wanted = list(managers)
     names = dict.fromkeys(_SHARED.get(manager, manager) for manager in wanted)
     sharing = {name: value for one in wanted for name, value in _SHARED_ENV.get(one, {}).items()}
     mounts = [_MOUNTS[name] for name in names if name in _MOUNTS]
     mounts = [replace(one, env={**one.env, **sharing}) if one.manager == "npm" else one for one in mounts]
-    if scope is None:
-        return tuple(mounts)
-    encoded = _encode_scope(scope)
-    return tuple(replace(mount, volume=f"draftsman_{encoded}_{mount.manager}_cache") for mount in mounts)
+    prefix = "draftsman_" if scope is None else f"draftsman_{_encode_scope(scope)}_"
+    suffix = f"_u{uid}" if uid else ""
+    return tuple(replace(mount, volume=f"{prefix}{mount.manager}_cache{suffix}") for mount in mounts)
 
 
 def _encode_scope(scope: str) -> str:
@@ -92,10 +99,3 @@ def _encode_scope(scope: str) -> str:
     if len(encoded) <= _SCOPE_LENGTH:
         return encoded
     return f"{encoded[: _SCOPE_LENGTH // 2].rstrip('.')}..{hashlib.sha256(whole).hexdigest()[: _SCOPE_LENGTH // 2]}"
-
-
-async def ensure_volumes(engine: Engine, mounts: Iterable[CacheMount]) -> None:
-    """Create the volumes that are not there yet, labelled as ours. Raises EngineError."""
-    for mount in mounts:
-        labels = {"draftsman.managed": "1", LABEL_CACHE: mount.manager}
-        await engine.call("POST", "volumes/create", body={"Name": mount.volume, "Labels": labels})

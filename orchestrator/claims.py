@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
@@ -15,12 +16,17 @@ from draftsman.domain.run import Attempt
 from draftsman.store import attempts
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.retry import retried
-from orchestrator.journal import Journal
+from orchestrator.cancellation import Cancellation
+from orchestrator.journal import KEPT_BYTES, Journal
 from orchestrator.lease import Lease
 
 log = logging.getLogger(__name__)
 
-Execute = Callable[[Attempt, Sink, asyncio.Event], Awaitable[Outcome]]
+Execute = Callable[[Attempt, Sink, Cancellation], Awaitable[Outcome]]
+Release = Callable[[Attempt], Awaitable[None]]
+"""Removes what the execution of an attempt used; it raises nothing."""
+_HEAR_SECONDS = 1.0
+_RELEASE_SECONDS = 20
 _LOOK_SECONDS = 5  # a wake-up that got lost costs this much, no more
 _GIVE_BACK_SECONDS = 5  # a worker that stops does not wait longer than this for Postgres
 
@@ -37,15 +43,22 @@ class ClaimRules:
     slots: int
     per_repository: int
     lease_seconds: float
+    kept_log_bytes: int = KEPT_BYTES
+
+
+async def _nothing(_: Attempt) -> None:
+    """Release nothing."""
 
 
 class Claims:
     """The attempts that this worker has taken."""
 
-    def __init__(self, pool: Pool[Any], execute: Execute, rules: ClaimRules) -> None:
+    def __init__(self, pool: Pool[Any], execute: Execute, rules: ClaimRules, *, release: Release = _nothing) -> None:
         self._pool = pool
         self._execute = execute
+        self._release = release
         self._rules = rules
+        self._cancels: dict[UUID, Cancellation] = {}
         self._woken = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -55,6 +68,7 @@ class Claims:
 
     async def run(self) -> None:
         """Claim and execute until cancelled; then the attempts under way are given up, for another worker to take."""
+        hearing = asyncio.create_task(self._hear_cancels())
         try:
             while True:
                 self._woken.clear()
@@ -65,9 +79,26 @@ class Claims:
                 except TimeoutError:
                     continue
         finally:
-            for task in self._running:
+            for task in (hearing, *self._running):
                 task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(hearing, *self._running, return_exceptions=True)
+
+    async def _hear_cancels(self) -> None:
+        """Pass on for ever what people want to end."""
+        while True:
+            await asyncio.sleep(_HEAR_SECONDS)
+            if not self._cancels:
+                continue
+            try:
+                asked = await attempts.cancels_asked(self._pool, list(self._cancels))
+            except DATABASE_AWAY:
+                continue  # the leases say so already
+            except DATABASE_REFUSED as error:
+                log.error("cannot hear who cancels: Postgres refuses", exc_info=error)
+                continue
+            for attempt_id, reason in asked.items():
+                if attempt_id in self._cancels:
+                    self._cancels[attempt_id].ask(reason)
 
     async def _fill_slots(self) -> None:
         rules = self._rules
@@ -102,25 +133,58 @@ class Claims:
         """Execute one attempt and keep its outcome. A lost lease ends it quietly: another worker has it."""
         log.info("attempt %s: %s at %s", attempt.id, attempt.run.repository.full_name, attempt.run.head_sha[:12])
         rules = self._rules
-        cancel = asyncio.Event()
+        cancel = self._cancels[attempt.id] = Cancellation()
         lease = Lease(self._pool, attempt, seconds=rules.lease_seconds)
-        holding = asyncio.create_task(lease.hold(cancel), name=f"lease of {attempt.id}")
+        holding = asyncio.create_task(lease.hold(), name=f"lease of {attempt.id}")
         try:
-            async with Journal(self._pool, attempt, lease, owner=rules.owner, engine=rules.engine) as journal:
-                outcome = await self._execute(attempt, journal, cancel)
+            async with Journal(
+                self._pool,
+                attempt,
+                lease,
+                owner=rules.owner,
+                engine=rules.engine,
+                kept_bytes=rules.kept_log_bytes,
+            ) as journal:
+                outcome = await self._while_held(self._execute(attempt, journal, cancel), holding, attempt)
                 await journal.finish(outcome)
             log.info("attempt %s: %s, %s", attempt.id, outcome.conclusion, outcome.title)
+            await self._release(attempt)
         except LeaseLostError as error:
+            # Its job is the other worker's now.
             log.warning("%s", error)
         except DATABASE_AWAY as error:
             log.warning("attempt %s: given back, since Postgres is away: %r", attempt.id, error)
             await self._give_back(attempt, lease.seconds_left)
         except asyncio.CancelledError:
             log.info("attempt %s: given back, since this worker stops", attempt.id)
+            await self._end_job(attempt)
             await self._give_back(attempt, _GIVE_BACK_SECONDS)
             raise
         finally:
+            del self._cancels[attempt.id]
             holding.cancel()
+
+    async def _while_held(
+        self, execution: Awaitable[Outcome], holding: asyncio.Task[None], attempt: Attempt
+    ) -> Outcome:
+        """Return the outcome. Once the lease is lost the execution is left off, and LeaseLostError raised."""
+        work = asyncio.ensure_future(execution)
+        try:
+            await asyncio.wait((work, holding), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise LeaseLostError(f"The lease of attempt {attempt.id} (epoch {attempt.epoch}) was lost.")
+            return work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _end_job(self, attempt: Attempt) -> None:
+        """Remove the job of a worker that stops: nobody would see to its limits."""
+        try:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._release(attempt)
+        except TimeoutError:
+            log.warning("attempt %s: the engine did not remove its job in time", attempt.id)
 
     async def _give_back(self, attempt: Attempt, seconds: float) -> None:
         """Let another worker take the attempt. Where that cannot be told, its lease runs out by itself."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from draftsman.domain.errors import EngineError
+from draftsman.domain.errors import DraftsmanError, EngineError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
 from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, Trust
-from draftsman.store import profiles, runs
+from draftsman.store import attempts, profiles, runs
 from draftsman.store.database import Pool
-from orchestrator.claims import Execute
-from orchestrator.pipeline import Order, Tools, execute
+from orchestrator.cancellation import Cancellation
+from orchestrator.claims import Execute, Release
+from orchestrator.pipeline import Earlier, Order, Tools, execute, release
 from orchestrator.source import Remote
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ ReadyTools = Callable[[], Awaitable[Tools]]
 def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsToken) -> Execute:
     """Return the function that executes a claimed attempt. While the engine is away, attempts end as `error`."""
 
-    async def execute_attempt(attempt: Attempt, sink: Sink, cancel: asyncio.Event) -> Outcome:
+    async def execute_attempt(attempt: Attempt, sink: Sink, cancel: Cancellation) -> Outcome:
         repository = attempt.run.repository
 
         async def remote() -> Remote:
@@ -40,13 +40,15 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
             id=str(attempt.id),
             repo=repository.full_name,
             sha=attempt.run.head_sha,
-            identity=f"github:{repository.id}",
+            identity=_identity(repository),
             cache_owner=repository.full_name.partition("/")[0],
             remote=remote,
             epoch=attempt.epoch,
             overrides=await profiles.overrides_for(pool, repository.full_name),
             trusted=attempt.trust is Trust.TRUSTED,
             on_base=await _is_on_default_branch(pool, attempt),
+            private=repository.private,
+            earlier=await _earlier(pool, attempt),
         )
         try:
             tools = await ready_tools()
@@ -61,6 +63,30 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
         return outcome
 
     return execute_attempt
+
+
+def releaser(ready_tools: ReadyTools) -> Release:
+    """Return the function that removes what the execution of an attempt used."""
+
+    async def release_attempt(attempt: Attempt) -> None:
+        try:
+            await release(str(attempt.id), _identity(attempt.run.repository), await ready_tools())
+        except DraftsmanError as error:
+            log.warning("attempt %s: what it left is for upkeep: %s", attempt.id, error)
+
+    return release_attempt
+
+
+def _identity(repository: Repository) -> str:
+    return f"github:{repository.id}"
+
+
+async def _earlier(pool: Pool[Any], attempt: Attempt) -> Earlier | None:
+    """Return what an earlier claim came to, where it came as far as an image."""
+    if attempt.epoch < 2:
+        return None
+    plan, image = await attempts.plan_of(pool, attempt.id), await attempts.image_of(pool, attempt.id)
+    return None if plan is None or image is None else Earlier(plan, image)
 
 
 async def _keep_inferred(pool: Pool[Any], attempt: Attempt, order: Order, outcome: Outcome) -> None:

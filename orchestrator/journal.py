@@ -4,6 +4,9 @@ Output is gathered for a moment before it becomes a chunk: a row a line would dr
 is still live for a person who watches. While Postgres is away, writing waits, as long as the lease may be held. Each
 write can be repeated, since the answer to one that was done may have been lost: a chunk of the log has its position
 before it is first sent.
+
+A job that an earlier worker followed tells its output from the beginning again; what the store has of it is passed
+over, byte for byte. An attempt that begins anew (it enters `preparing`) drops what was told of it.
 """
 
 from __future__ import annotations
@@ -19,16 +22,24 @@ from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Plan
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Attempt, RunState
-from draftsman.store import attempts, images, logs, steps
+from draftsman.store import artifacts, attempts, images, logs, steps
 from draftsman.store.database import DATABASE_AWAY, Pool
-from draftsman.store.logs import LogChunk
+from draftsman.store.logs import LogChunk, Mark
 from draftsman.store.retry import retried
 from orchestrator.lease import Lease
+from orchestrator.log_room import Cut, LogRoom
 
 log = logging.getLogger(__name__)
 
 _FLUSH_BYTES = 128 * 1024
 _FLUSH_SECONDS = 0.5
+_MARK_MILLISECONDS = 10
+"""Lines of one stream that are nearer to each other share a time."""
+_OURS = ("prepare", "image")
+"""Sections that are not the job's: they end before it begins."""
+
+KEPT_BYTES = 10 * 2**20
+"""How much of a log is kept by default."""
 
 
 class Journal:
@@ -38,7 +49,14 @@ class Journal:
     """
 
     def __init__(
-        self, pool: Pool[Any], attempt: Attempt, lease: Lease, *, owner: str, engine: Callable[[], str]
+        self,
+        pool: Pool[Any],
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        owner: str,
+        engine: Callable[[], str],
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._pool = pool
         self._attempt = attempt
@@ -47,14 +65,25 @@ class Journal:
         self._engine = engine
         self._section = ""
         self._pending = bytearray()
+        self._marks: list[Mark] = []
         self._chunks: deque[LogChunk] = deque()
-        self._position = 0
+        self._kept_bytes = kept_bytes
+        self._room = LogRoom(kept_bytes)
+        self._cutting: Cut | None = None
+        self._job_bytes = self._known_bytes = 0
         self._writing = asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
         self._plan: Plan | None = None
 
     async def __aenter__(self) -> Self:
-        await self._write(lambda: logs.clear(self._pool, self._attempt))
+        kept: list[logs.ChunkSize] = []
+
+        async def read() -> None:
+            kept[:] = await logs.sizes(self._pool, self._attempt.id)
+
+        await self._write(read)
+        self._room = LogRoom(self._kept_bytes, kept)
+        self._known_bytes = max((chunk.job_bytes for chunk in kept), default=0)
         self._flusher = asyncio.create_task(self._flush_regularly())
         return self
 
@@ -66,10 +95,12 @@ class Journal:
     async def __call__(self, progress: Progress) -> None:
         """Take one piece of progress."""
         match progress:
-            case Output(section, content):
-                await self._gather(section, content)
+            case Output():
+                await self._gather(progress)
             case Entered(state):
-                if state is not RunState.PREPARING:  # the claim itself entered it
+                if state is RunState.PREPARING:  # the claim itself entered it
+                    await self._begin_anew()
+                else:
                     await self._write(lambda: attempts.enter(self._pool, self._attempt, state, owner=self._owner))
             case Planned(plan):
                 self._plan = plan
@@ -87,6 +118,11 @@ class Journal:
         """End the attempt and keep its results and findings, in one transaction. Raises LeaseLostError."""
         await self._flush()
         await self._write(lambda: self._finish(outcome))
+
+    async def _begin_anew(self) -> None:
+        await self._write(lambda: logs.clear(self._pool, self._attempt))
+        self._room = LogRoom(self._kept_bytes)
+        self._job_bytes = self._known_bytes = 0
 
     async def _write(self, statement: Callable[[], Awaitable[None]]) -> None:
         """Run the statement, waiting for Postgres until nobody can count on the lease. Raises LeaseLostError."""
@@ -115,11 +151,20 @@ class Journal:
             await attempts.finish(connection, self._attempt, outcome, owner=self._owner)
             await steps.keep_results(connection, self._attempt, outcome.steps)
             await steps.keep_findings(connection, self._attempt, outcome.findings)
+            await artifacts.keep(connection, self._attempt, outcome.artifacts)
 
-    async def _gather(self, section: str, content: bytes) -> None:
-        if section != self._section:
+    async def _gather(self, output: Output) -> None:
+        content = output.content
+        if output.section not in _OURS:
+            known = min(max(self._known_bytes - self._job_bytes, 0), len(content))
+            self._job_bytes += len(content)
+            content = content[known:]
+        if not content:
+            return
+        if output.section != self._section:
             self._cut()
-            self._section = section
+            self._section = output.section
+        self._mark(output)
         self._pending += content
         if len(self._pending) >= _FLUSH_BYTES:
             await self._flush()
@@ -127,9 +172,17 @@ class Journal:
     def _cut(self) -> None:
         """Make a chunk of what is pending. Its content and position stay, however often it is written."""
         if self._pending:
-            self._position += 1
-            self._chunks.append(LogChunk(self._position, self._section, bytes(self._pending)))
+            content, marks = bytes(self._pending), tuple(self._marks)
+            job_bytes = 0 if self._section in _OURS else self._job_bytes
+            self._chunks.append(LogChunk(self._room.position(), self._section, content, marks, job_bytes))
             self._pending.clear()
+            self._marks.clear()
+
+    def _mark(self, output: Output) -> None:
+        at = output.at // 1_000_000
+        last = self._marks[-1] if self._marks else None
+        if at and (last is None or last.stream != output.stream or at - last.at >= _MARK_MILLISECONDS):
+            self._marks.append(Mark(len(self._pending), output.stream, at))
 
     async def _flush(self) -> None:
         await self._write(self._write_chunks)
@@ -139,8 +192,18 @@ class Journal:
             self._cut()
             while self._chunks:
                 chunk = self._chunks[0]
-                await logs.append(self._pool, self._attempt, chunk.section, chunk.content, position=chunk.position)
+                await logs.keep(self._pool, self._attempt, chunk)
+                if self._cutting is None:
+                    self._cutting = self._room.added(chunk.position, len(chunk.content))
+                if self._cutting is not None:
+                    await self._drop(self._cutting, chunk.section)
+                self._cutting = None
                 self._chunks.popleft()
+
+    async def _drop(self, what: Cut, section: str) -> None:
+        note = LogChunk(what.note, section, what.text, cut_bytes=what.cut_bytes)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await logs.cut(connection, self._attempt, note, before=what.before)
 
     async def _flush_regularly(self) -> None:
         away = False

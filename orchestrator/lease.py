@@ -32,8 +32,8 @@ class Lease:
         """Return the seconds until nobody can count on it any more, below 0 where they are over."""
         return self._renewed + self._seconds - time.monotonic()
 
-    async def hold(self, lost: asyncio.Event) -> None:
-        """Renew it for ever; once it is known that another worker has the attempt, set `lost` and return."""
+    async def hold(self) -> None:
+        """Renew it for ever; return once it is known that another worker has the attempt."""
         pause = self._seconds / 3
         while True:
             await asyncio.sleep(pause)
@@ -41,7 +41,6 @@ class Lease:
                 async with asyncio.timeout(self._seconds / 3):
                     await attempts.renew(self._pool, self._attempt, lease_seconds=self._seconds)
             except LeaseLostError:
-                lost.set()
                 return
             except DATABASE_AWAY as error:
                 log.warning("attempt %s: lease not renewed: %r", self._attempt.id, error)

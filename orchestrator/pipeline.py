@@ -10,7 +10,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,17 +22,26 @@ from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Plan, ProfileOverrides, Tier, Tree
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, Sink
 from draftsman.domain.run import Conclusion, RunState
-from orchestrator.caches import cache_mounts, ensure_volumes
+from orchestrator.artifacts import choose_files
+from orchestrator.cache_views import CacheViews
+from orchestrator.caches import cache_mounts, cache_scope
+from orchestrator.cancellation import Cancellation
+from orchestrator.disk_watch import DiskWatch
 from orchestrator.engine import Engine
+from orchestrator.fence.gate import FenceGate, Policy, choose_network
 from orchestrator.findings import find
 from orchestrator.git import GitError
 from orchestrator.hinted_tree import read_tree
 from orchestrator.images.build import BuildSettings
-from orchestrator.images.ensure import Ready, Shop, Wanted, ensure_image
+from orchestrator.images.ensure import Ready, Shop, ensure_image
+from orchestrator.images.ensure import Wanted as WantedImage
+from orchestrator.images.image_user import image_uid
 from orchestrator.images.records import BuildRecords, NoRecords
+from orchestrator.limits import limits_of
 from orchestrator.planner import Planner
-from orchestrator.runners.interface import JobSpec, Limits, Network, Runner
-from orchestrator.sandbox import JobEnd, run_job
+from orchestrator.runners.container import LABEL_INSTANCE
+from orchestrator.runners.interface import JobSpec, JobStatus, Limits, Runner, Wanted
+from orchestrator.sandbox import JobEnd, Watching, follow_job, run_job, secrets_of
 from orchestrator.source import Mirror, Mirrors, Remote
 from orchestrator.tree_objects import Commit
 
@@ -47,13 +56,22 @@ class _StoppedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier claim of the attempt kept: its plan, and the image that its job runs in."""
+
+    plan: Plan
+    image: ImageUsed
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is to be executed: one commit of one repository.
 
     `identity` is what the mirror is kept under, `cache_owner` whose dependency caches the job sees; `tiers` limits
     which checks run (`draftsman run --tier`). A commit that is not `trusted` has no say in how it is checked: the
     `.draftsman.toml` of the commit `base_sha` counts, none where that is not known. `on_base` says that the commit is
-    the default branch's own: what is not trusted runs in its image. `rebuild` builds the image anew.
+    the default branch's own: what is not trusted runs in its image. `rebuild` builds the image anew. `private` says
+    that strangers may not read the repository. `earlier` is what an earlier claim of the attempt had come to.
     """
 
     id: str
@@ -69,11 +87,16 @@ class Order:
     base_sha: str | None = None
     on_base: bool = False
     rebuild: bool = False
+    private: bool = False
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every attempt of this worker is executed with."""
+    """What every attempt of this worker is executed with.
+
+    `instance` is whose containers and volumes they are; `most` bounds what a profile may raise limits to.
+    """
 
     mirrors: Mirrors
     engine: Engine
@@ -83,7 +106,14 @@ class Tools:
     build: BuildSettings
     build_lock: Callable[[str], AbstractAsyncContextManager[None]]
     limits: Limits
-    network: Network
+    most: Limits
+    network: Policy
+    gate: FenceGate
+    caches: CacheViews
+    instance: str
+    fence_required: bool = False
+    runtime: str = ""
+    disk: DiskWatch | None = None
     image_prefix: str = ""
     cache_scope: Literal["owner", "instance"] = "owner"
     build_records: BuildRecords = field(default_factory=NoRecords)
@@ -105,16 +135,21 @@ class Timings:
             self.seconds[phase] = round(time.monotonic() - begin, 3)
 
 
-async def execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event) -> Outcome:
-    """Return how the attempt ended. Faults of author and host are outcomes; only a lost lease is raised."""
+async def execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation) -> Outcome:
+    """Return how the attempt ended. Faults of author and host are outcomes; only a lost lease is raised.
+
+    What it used stays until `release`, so that nothing is lost where this worker dies before the outcome is kept.
+    """
     timings = Timings()
     try:
         with timings.of("total"):
-            outcome = await _execute(order, tools, sink, cancel, timings)
+            outcome = await _resume(order, tools, sink, cancel, timings)
+            if outcome is None:
+                outcome = await _execute(order, tools, sink, cancel, timings)
     except LeaseLostError:
         raise
     except _StoppedError:
-        outcome = Outcome(Conclusion.CANCELLED, "cancelled before the job started")
+        outcome = Outcome(Conclusion.CANCELLED, f"{cancel.title} before the job started")
     except DraftsmanError as error:
         outcome = _outcome_of(error)
     except Exception as error:
@@ -124,9 +159,49 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event)
     return replace(outcome, timings=timings.seconds)
 
 
-async def _execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event, timings: Timings) -> Outcome:
+async def release(order_id: str, identity: str, tools: Tools) -> None:
+    """Remove what an attempt used: its job, fence and scratch volumes, and its refs in the mirror."""
+    job = await tools.runner.adopt(order_id)
+    if job is not None:
+        await tools.runner.remove(job)
+    await tools.caches.close(order_id)
+    mirror = tools.mirrors.of(identity)
+    for name in (order_id, f"{order_id}-base"):
+        await mirror.release(name)
+
+
+async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome | None:
+    """Go on with the job that an earlier claim started, and return how it ended; None where there is none.
+
+    A job that was killed with its engine or its machine tells nothing about the code: it starts again.
+    """
+    job = None if order.earlier is None else await tools.runner.adopt(order.id)
+    if job is None or order.earlier is None or await tools.runner.status(job) is JobStatus.CREATED:
+        return None
+    plan, image = order.earlier.plan, order.earlier.image
+    log.info("attempt %s: its job is there already and goes on", order.id)
+    await sink(Entered(RunState.RUNNING))
+    gathered = _Gathered(sink)
+    spec = _spec(order, tools, plan, image)
+    with timings.of("job"):
+        end = await follow_job(
+            tools.runner, job, replace(spec, nonce=job.nonce), gathered, _watching(tools, plan, cancel)
+        )
+    if end.was_killed:
+        await tools.runner.remove(job)
+        return None
+    try:
+        paths = (await tools.mirrors.of(order.identity).tree(order.sha, lambda _: [])).paths
+    except GitError as error:
+        log.warning("attempt %s: no findings, since its tree is gone: %s", order.id, error)
+        paths = frozenset()
+    return await _judged(plan, image, end, gathered, paths)
+
+
+async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome:
     await sink(Entered(RunState.PREPARING))
     mirror = tools.mirrors.of(order.identity)
+    proving = asyncio.create_task(tools.gate.proof())
     try:
         with timings.of("source"):
             tree = await _unless(cancel, _source(order, mirror))
@@ -142,16 +217,24 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: asyncio.Event
             plan = ready.plan
             await sink(Planned(plan))
         await sink(ImageReady(image))
+        fault = "" if tools.network == "none" else (await _unless(cancel, _waited(proving))).fault
         await sink(Entered(RunState.RUNNING))
         gathered = _Gathered(sink)
         with timings.of("job"):
-            end = await _run(order, tools, mirror, plan, image, gathered, cancel)
-        findings = await asyncio.to_thread(find, gathered.outputs(), tree.paths)
-        return _outcome(plan, image, end, findings)
+            end, plan = await _run(order, tools, mirror, plan, image, fault, gathered, cancel)
+        return await _judged(plan, image, end, gathered, tree.paths)
     finally:
-        await mirror.release(order.id)
-        if not order.trusted:
-            await mirror.release(_base_of(order))
+        proving.cancel()
+        await asyncio.gather(proving, return_exceptions=True)
+
+
+async def _waited(task: asyncio.Task[_T]) -> _T:
+    return await asyncio.shield(task)
+
+
+async def _judged(plan: Plan, image: ImageUsed, end: JobEnd, gathered: _Gathered, paths: frozenset[str]) -> Outcome:
+    findings = await asyncio.to_thread(find, gathered.outputs(), paths)
+    return _outcome(plan, image, end, findings)
 
 
 async def _source(order: Order, mirror: Mirror) -> Tree:
@@ -192,7 +275,7 @@ async def _plan(order: Order, tools: Tools, tree: Tree) -> Plan:
     return replace(plan, profile=replace(plan.profile, fast=fast, full=full))
 
 
-async def _unless(cancel: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T:
+async def _unless(cancel: Cancellation, work: Coroutine[Any, Any, _T]) -> _T:
     """Return what the work returns. Where `cancel` is set first, the work is cancelled and _StoppedError raised."""
     task = asyncio.create_task(work)
     told = asyncio.create_task(cancel.wait())
@@ -217,38 +300,58 @@ async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: S
     shop = Shop(tools.engine, tools.build, tools.build_lock, building, output, tools.build_records)
     commit = Commit(mirror.folder, order.sha)
     return await ensure_image(
-        shop, Wanted(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
+        shop, WantedImage(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
     )
 
 
 async def _run(
-    order: Order, tools: Tools, mirror: Mirror, plan: Plan, image: ImageUsed, sink: Sink, cancel: asyncio.Event
-) -> JobEnd:
-    mounts = cache_mounts(plan.caches, order.cache_owner if tools.cache_scope == "owner" else None)
-    await ensure_volumes(tools.engine, mounts)
+    order: Order,
+    tools: Tools,
+    mirror: Mirror,
+    plan: Plan,
+    image: ImageUsed,
+    fault: str,
+    sink: Sink,
+    cancel: Cancellation,
+) -> tuple[JobEnd, Plan]:
+    """Run the job. Returns how it ended, and the plan with what is to be said of its network."""
+    network, warning = choose_network(tools.network, trusted=order.trusted, fault=fault, required=tools.fence_required)
+    if warning:
+        plan = replace(plan, warnings=(*plan.warnings, warning))
+        await sink(Planned(plan))
+    uid = await image_uid(tools.engine, image.tag)
+    scope = cache_scope(order.cache_owner if tools.cache_scope == "owner" else None, private=order.private)
+    mounts = await tools.caches.open(
+        cache_mounts(plan.caches, scope, uid=uid), uid=uid, job=order.id, trusted=order.trusted
+    )
     with tempfile.TemporaryDirectory(prefix="draftsman-") as folder:
         bundle = Path(folder) / "source.bundle"
         await mirror.bundle(order.id, bundle)
-        spec = JobSpec(
-            id=order.id,
-            repo=order.repo,
-            sha=order.sha,
-            image=image.tag,
-            steps=plan.steps,
-            caches=mounts,
-            limits=tools.limits,
-            network=tools.network,
-            proxies=tools.build.proxies,
-            ca_bundle=tools.build.ca_bundle is not None,
-            epoch=order.epoch,
-        )
-        try:
-            return await run_job(tools.runner, spec, bundle, sink, cancel=cancel)
-        except asyncio.CancelledError:
-            # The worker stops and gives the attempt back: whoever takes it starts a job of its own.
-            if (job := await tools.runner.adopt(order.id)) is not None:
-                await tools.runner.remove(job)
-            raise
+        spec = replace(_spec(order, tools, plan, image), caches=mounts, network=network)
+        return await run_job(tools.runner, spec, bundle, sink, _watching(tools, plan, cancel)), plan
+
+
+def _spec(order: Order, tools: Tools, plan: Plan, image: ImageUsed) -> JobSpec:
+    return JobSpec(
+        id=order.id,
+        repo=order.repo,
+        sha=order.sha,
+        image=image.tag,
+        steps=plan.steps,
+        limits=limits_of(plan.profile.limits, tools.limits, tools.most),
+        runtime=tools.runtime,
+        labels={LABEL_INSTANCE: tools.instance},
+        proxies=tools.build.proxies,
+        ca_bundle=tools.build.ca_bundle is not None,
+        epoch=order.epoch,
+    )
+
+
+def _watching(tools: Tools, plan: Plan, cancel: Cancellation) -> Watching:
+    def choose(paths: Iterable[str]) -> list[str]:
+        return choose_files(paths, plan.profile.artifacts)
+
+    return Watching(cancel, secrets_of(tools.build.proxies.values()), tools.disk, Wanted(choose))
 
 
 class _Gathered:
@@ -285,6 +388,8 @@ def _outcome(plan: Plan, image: ImageUsed, end: JobEnd, findings: tuple[Finding,
         steps=end.steps,
         findings=findings,
         exit_code=end.exit_code,
+        summary=end.summary,
+        artifacts=end.files,
     )
 
 

@@ -1,98 +1,154 @@
-"""One job, from its start to its removal: output told as it comes, limits kept, the end judged.
+"""One job, from its start to its end: output told as it comes, limits kept, the end judged.
 
 What ends a job, and what becomes of its container:
 
-- it ends by itself, is cancelled, or meets a limit: result read, container removed, `JobEnd` returned;
-- the sink raises (a lost lease), or the engine fails: container removed, the error raised;
-- this task is cancelled (the worker shuts down): nothing more is done here. The pipeline then removes the
-  container and the attempt is given back; where the worker is killed before that, whoever takes the attempt up
-  makes room for a job of its own.
+- it ends by itself, is cancelled, or meets a limit: result and files read, `JobEnd` returned. The container stays until
+  whoever asked has kept the result (`pipeline.release`), so that the death of the worker in between costs nothing;
+- the sink raises because the lease is lost: nothing more is done here, the job is another worker's now;
+- the sink raises otherwise, or the engine fails for longer than it may: container removed, the error raised;
+- this task is cancelled (the worker shuts down): nothing more is done here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
+from collections.abc import Iterable
 from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from draftsman.domain.errors import EngineError
-from draftsman.domain.outcome import StepResult
-from draftsman.domain.plan import Step
-from draftsman.domain.progress import Output, Sink, StepFinished, StepStarted
-from orchestrator.log_sections import LogSections, SectionEnded, SectionEvent, SectionOutput
-from orchestrator.runners.interface import Job, JobResult, JobSpec, Limits, Runner
+from draftsman.domain.errors import EngineError, LeaseLostError
+from draftsman.domain.outcome import Artifact
+from draftsman.domain.progress import Sink
+from orchestrator.cancellation import Cancellation
+from orchestrator.disk_watch import DiskWatch
+from orchestrator.job_watch import JobWatch
+from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, Runner, Wanted
 from orchestrator.verdict import JobEnd, Stop, cancelled_before_start, judge
 
-__all__ = ["JobEnd", "run_job"]
+log = logging.getLogger(__name__)
 
+__all__ = ["JobEnd", "Watching", "follow_job", "run_job"]
+
+STOP_SECONDS = 9
+"""How long a job has between SIGTERM and SIGKILL. The entrypoint needs 5 of them for a step that will not end."""
 _DRAIN_SECONDS = 30.0
 """How long the rest of the output may take once the job was stopped."""
 _EXIT_SECONDS = 60.0
 """How long a job may take to be gone once its output has ended."""
+_AWAY_SECONDS = 60.0
+"""How long the engine may be away under a running job: a restart of it, no more."""
 _LOOK_SECONDS = 1.0
-_LINE_COST = 75
-"""Bytes that the engine's log file holds for each line beside the line itself (JSON, time)."""
-_FILE_FACTOR = 4
-"""How many times the limit of the log its file may take, which the shortest lines would fill soonest."""
 
 
-async def run_job(runner: Runner, spec: JobSpec, source: Path, sink: Sink, *, cancel: asyncio.Event) -> JobEnd:
-    """Return how the job ended. `source` is a git bundle; `cancel` set at any time ends the job.
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What is kept an eye on beside the output: who wants the end, which words are secret, the disk, files to keep."""
+
+    cancel: Cancellation = field(default_factory=Cancellation)
+    secrets: tuple[str, ...] = ()
+    disk: DiskWatch | None = None
+    wanted: Wanted | None = None
+
+
+async def run_job(runner: Runner, spec: JobSpec, source: Path, sink: Sink, watching: Watching) -> JobEnd:
+    """Start the job and return how it ended. `source` is a git bundle; the container is left for `Runner.remove`.
 
     Raises EngineError where the engine fails, and whatever the sink raises.
     """
-    if cancel.is_set():
-        return cancelled_before_start()
+    if watching.cancel.is_set():
+        return cancelled_before_start(watching.cancel.title)
     job = await runner.start(spec, source)
-    watch = _Watch(spec, sink)
+    return await follow_job(runner, job, spec, sink, watching)
+
+
+async def follow_job(runner: Runner, job: Job, spec: JobSpec, sink: Sink, watching: Watching) -> JobEnd:
+    """Follow a job that was started, here or by an earlier worker, to its end. Raises as `run_job`."""
+    watch = JobWatch(spec, job, sink, watching.secrets)
     try:
-        stop = await _follow(runner, job, watch, cancel)
+        stop = await _follow(runner, job, watch, watching)
         result = await _result(runner, job)
-    except asyncio.CancelledError:
+        files = await _files(runner, job, watching.wanted)
+    except (asyncio.CancelledError, LeaseLostError):
         raise
     except BaseException:
         await runner.remove(job)
         raise
-    await runner.remove(job)
-    return judge(spec, result, watch.finished, stop, watch.running)
+    end = judge(
+        spec, result, watch.finished, stop, watch.running, words=watch.last_words, cancelled=watching.cancel.title
+    )
+    return replace(end, files=files, summary=result.summary)
 
 
-async def _follow(runner: Runner, job: Job, watch: _Watch, cancel: asyncio.Event) -> Stop | None:
+async def _follow(runner: Runner, job: Job, watch: JobWatch, watching: Watching) -> Stop | None:
     """Pass the output on until the job ended, or was ended for the reason returned."""
     output = asyncio.create_task(_pass_on(runner, job, watch))
-    guard = asyncio.create_task(_guard(watch, cancel))
+    guards = [asyncio.create_task(_guard(watch, watching.cancel)), asyncio.create_task(_fault(runner, job))]
+    if watching.disk is not None:
+        guards.append(asyncio.create_task(watching.disk.guard(runner, job, watch.workspace_bytes)))
     try:
-        await asyncio.wait((output, guard), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((output, *guards), return_when=asyncio.FIRST_COMPLETED)
         if output.done():
             stop = await output
             if stop is not None:
-                await runner.cancel(job)
+                await runner.cancel(job, STOP_SECONDS)
             return stop
-        stop = await guard
-        await runner.cancel(job)
+        stop = next(guard for guard in guards if guard.done()).result()
+        await runner.cancel(job, STOP_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await output
         return stop
     finally:
-        output.cancel()
-        guard.cancel()
-        await asyncio.gather(output, guard, return_exceptions=True)
+        for task in (output, *guards):
+            task.cancel()
+        await asyncio.gather(output, *guards, return_exceptions=True)
 
 
-async def _pass_on(runner: Runner, job: Job, watch: _Watch) -> Stop | None:
-    async with aclosing(runner.logs(job)) as batches:
-        async for batch in batches:
-            await watch.take(b"".join(frame.content for frame in batch), frames=len(batch))
-            if watch.log_is_full:
-                return Stop.LOG_SIZE
-    await watch.end()
-    return None
+async def _pass_on(runner: Runner, job: Job, watch: JobWatch) -> Stop | None:
+    """Tell the output. Where the engine goes away under it, wait for its return and go on where it was."""
+    while True:
+        try:
+            async with aclosing(runner.logs(job)) as batches:
+                async for batch in batches:
+                    await watch.take(batch)
+                    if watch.log_is_full:
+                        return Stop.LOG_SIZE
+            if await _has_ended(runner, job):
+                await watch.end()
+                return None
+        except EngineError as error:
+            log.warning("job %s: the engine went away: %s", job.id, error)
+            await _until_back(runner, job, error)
+        watch.begin()
 
 
-async def _guard(watch: _Watch, cancel: asyncio.Event) -> Stop:
+async def _has_ended(runner: Runner, job: Job) -> bool:
+    """Return whether a job whose output ended is over: an engine that stops ends the output first."""
+    for _ in range(20):
+        if await runner.status(job) is not JobStatus.RUNNING:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def _until_back(runner: Runner, job: Job, error: EngineError) -> None:
+    deadline = time.monotonic() + _AWAY_SECONDS
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            await runner.status(job)
+        except EngineError:
+            if time.monotonic() > deadline:
+                raise error from None
+        else:
+            return
+
+
+async def _guard(watch: JobWatch, cancel: Cancellation) -> Stop:
     """Return why the job must end, once it must."""
     while True:
         if cancel.is_set():
@@ -105,6 +161,17 @@ async def _guard(watch: _Watch, cancel: asyncio.Event) -> Stop:
                 await cancel.wait()
 
 
+async def _fault(runner: Runner, job: Job) -> Stop:
+    """Return once what the job stands on is gone. While the engine is away, nothing can be said of it."""
+    while True:
+        try:
+            await runner.fault(job)
+        except EngineError:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return Stop.FAULT
+
+
 async def _result(runner: Runner, job: Job) -> JobResult:
     try:
         async with asyncio.timeout(_EXIT_SECONDS):
@@ -115,59 +182,18 @@ async def _result(runner: Runner, job: Job) -> JobResult:
         ) from error
 
 
-class _Watch:
-    """What has been seen of one job: the step that runs, those that ended, and when it last said something."""
+async def _files(runner: Runner, job: Job, wanted: Wanted | None) -> tuple[Artifact, ...]:
+    if wanted is None:
+        return ()
+    async with aclosing(runner.files(job, wanted)) as files:
+        return tuple([file async for file in files])
 
-    def __init__(self, spec: JobSpec, sink: Sink) -> None:
-        self.running: Step | None = None
-        self.finished: list[StepResult] = []
-        self._steps = {step.id: step for step in spec.steps}
-        self._limits: Limits = spec.limits
-        self._sink = sink
-        self._sections = LogSections(spec.nonce, self._steps)
-        self._left = spec.limits.log_bytes
-        self._file_left = spec.limits.log_bytes * _FILE_FACTOR
-        self._began = self._step_began = self._spoke = time.monotonic()
 
-    @property
-    def log_is_full(self) -> bool:
-        return self._left <= 0 or self._file_left <= 0
-
-    @property
-    def shortest_limit(self) -> float:
-        return min(self._limits.total_seconds, self._limits.step_seconds, self._limits.silent_seconds)
-
-    def limit_reached(self, now: float) -> Stop | None:
-        if now - self._began >= self._limits.total_seconds:
-            return Stop.TOTAL_TIME
-        if self.running is not None and now - self._step_began >= self._limits.step_seconds:
-            return Stop.STEP_TIME
-        if now - self._spoke >= self._limits.silent_seconds:
-            return Stop.SILENCE
-        return None
-
-    async def take(self, content: bytes, *, frames: int) -> None:
-        """Tell the sink what this output means, up to the limit of the log."""
-        self._spoke = time.monotonic()
-        for event in self._sections.feed(content[: self._left]):
-            await self._tell(event)
-        self._left -= len(content)
-        self._file_left -= len(content) + frames * _LINE_COST
-
-    async def end(self) -> None:
-        for event in self._sections.finish():
-            await self._tell(event)
-
-    async def _tell(self, event: SectionEvent) -> None:
-        if isinstance(event, SectionOutput):
-            await self._sink(Output(event.section, event.content))
-            return
-        step = self._steps[event.id]
-        if isinstance(event, SectionEnded):
-            result = StepResult(step.id, step.tier, step.command, event.exit_code, event.seconds)
-            self.running = None
-            self.finished.append(result)
-            await self._sink(StepFinished(result))
-        else:
-            self.running, self._step_began = step, time.monotonic()
-            await self._sink(StepStarted(step))
+def secrets_of(proxies: Iterable[str]) -> tuple[str, ...]:
+    """Return the passwords in these URLs: a job is given them, and its log must not show them."""
+    found = []
+    for url in proxies:
+        login, at, _ = url.rpartition("@")
+        if at:
+            found.append(login.rpartition("//")[2].partition(":")[2])
+    return tuple(word for word in dict.fromkeys(found) if word)

@@ -7,11 +7,13 @@ step as passed: anything else is an error, never a success.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from draftsman.domain.outcome import StepResult
+from draftsman.ansi import harmless
+from draftsman.domain.outcome import Artifact, StepResult
 from draftsman.domain.plan import Step, Tier
 from draftsman.domain.run import Conclusion
 from orchestrator.runners.interface import JobResult, JobSpec, Limits, Report
@@ -21,6 +23,8 @@ _STOPPED = (143, 137)
 _STEP_LIMIT = 30
 _SILENCE_LIMIT = 31
 _COMMAND_LENGTH = 80
+_LAST_LINES = 10
+_TICKS = re.compile("`{3,}")
 
 
 class Stop(StrEnum):
@@ -31,13 +35,18 @@ class Stop(StrEnum):
     STEP_TIME = "step time"
     SILENCE = "silence"
     LOG_SIZE = "log size"
+    WORKSPACE = "workspace size"
+    DISK = "disk floor"
+    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
     """The end of a job. `title` is one line, `detail` says what to do and may be empty.
 
-    `exit_code` is that of the contract: 30 and 31 where a step's limit ended the job.
+    `exit_code` is that of the contract: 30 and 31 where a step's limit ended the job. `summary` is the Markdown that
+    the job wrote, `files` are those that it left and that were wanted. `was_killed` says that something outside
+    ended it, which was not us: its engine's restart, or somebody at its machine.
     """
 
     conclusion: Conclusion
@@ -45,23 +54,37 @@ class JobEnd:
     exit_code: int | None
     steps: tuple[StepResult, ...]
     detail: str = ""
+    summary: str = ""
+    files: tuple[Artifact, ...] = ()
+    was_killed: bool = False
 
 
-def cancelled_before_start() -> JobEnd:
+def cancelled_before_start(title: str = "cancelled") -> JobEnd:
     """Return the end of a job that was cancelled before there was one."""
-    return JobEnd(Conclusion.CANCELLED, "cancelled", None, ())
+    return JobEnd(Conclusion.CANCELLED, title, None, ())
 
 
 def judge(
-    spec: JobSpec, result: JobResult, seen: Iterable[StepResult], stop: Stop | None, running: Step | None
+    spec: JobSpec,
+    result: JobResult,
+    seen: Iterable[StepResult],
+    stop: Stop | None,
+    running: Step | None,
+    *,
+    words: bytes = b"",
+    cancelled: str = "cancelled",
 ) -> JobEnd:
     """Return the end of a job.
 
-    `seen` are the steps whose end was in the output; `running` is the step that had started and not ended.
+    `seen` are the steps whose end was in the output; `running` is the step that had started and not ended; `words` are
+    the last of its output; `cancelled` is the title of a job that somebody cancelled.
     """
     steps = merge_steps(spec.steps, seen, result.report)
     if stop is not None and result.exit_code in _STOPPED:
-        return _stopped(spec.limits, result, steps, stop, running)
+        if stop is Stop.CANCELLED:
+            return JobEnd(Conclusion.CANCELLED, cancelled, result.exit_code, steps)
+        end = _stopped(spec.limits, result, steps, stop, running)
+        return _with_words(end, words) if stop is Stop.SILENCE else end
     if result.out_of_memory and result.exit_code != 0:
         return _out_of_memory(spec.limits, result, steps, running)
     if result.exit_code == 0:
@@ -70,7 +93,8 @@ def judge(
         title = _failed(_FAILED_TIER[result.exit_code], steps)
         return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps)
     title, detail = _our_fault(result)
-    return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
+    killed = result.exit_code in _STOPPED
+    return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, was_killed=killed)
 
 
 def merge_steps(planned: Iterable[Step], seen: Iterable[StepResult], report: Report | None) -> tuple[StepResult, ...]:
@@ -83,14 +107,16 @@ def merge_steps(planned: Iterable[Step], seen: Iterable[StepResult], report: Rep
             results.append(shown[step.id])
         elif step.id in reported:
             told = reported[step.id]
-            results.append(StepResult(step.id, step.tier, step.command, told.exit_code, told.seconds))
+            results.append(StepResult(step.id, step.tier, step.command, told.exit_code, told.seconds, step.may_fail))
     return tuple(results)
 
 
 def _passed(spec: JobSpec, result: JobResult, steps: tuple[StepResult, ...]) -> JobEnd:
     whole = result.report is not None and result.report.exit_code == 0 and len(steps) == len(spec.steps)
-    if whole and all(step.exit_code == 0 for step in steps):
-        return JobEnd(Conclusion.SUCCESS, "all checks passed", 0, steps)
+    if whole and all(step.exit_code == 0 or step.may_fail for step in steps):
+        failed = [step for step in steps if step.exit_code != 0]
+        title = "all checks passed" + (f", but for {len(failed)} that may fail" if failed else "")
+        return JobEnd(Conclusion.SUCCESS, title, 0, steps)
     return JobEnd(
         Conclusion.ERROR,
         "the job ended as if it had passed, but its result is missing or says otherwise",
@@ -102,7 +128,7 @@ def _passed(spec: JobSpec, result: JobResult, steps: tuple[StepResult, ...]) -> 
 
 
 def _failed(tier: Tier, steps: tuple[StepResult, ...]) -> str:
-    failed = [step for step in steps if step.tier is tier and step.exit_code != 0]
+    failed = [step for step in steps if step.tier is tier and step.exit_code != 0 and not step.may_fail]
     if not failed:
         return f"{tier} failed"
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
@@ -112,9 +138,19 @@ def _failed(tier: Tier, steps: tuple[StepResult, ...]) -> str:
 def _stopped(
     limits: Limits, result: JobResult, steps: tuple[StepResult, ...], stop: Stop, running: Step | None
 ) -> JobEnd:
-    if stop is Stop.CANCELLED:
-        return JobEnd(Conclusion.CANCELLED, "cancelled", result.exit_code, steps)
     what = _quoted(running.command) if running else "the job"
+    if stop is Stop.FAULT:
+        title = f"the job lost its network fence in {what}" if running else "the job lost its network fence"
+        detail = "The container that held it ended: somebody removed it, or the engine did. Run it again."
+        return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
+    if stop is Stop.DISK:
+        title = f"the engine's disk is nearly full, and {what} had written most to it"
+        detail = "Make room on the engine's disk (`draftsman gc`), or have the checks write less; then run it again."
+        return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
+    if stop is Stop.WORKSPACE:
+        title = f"{what} wrote more than {limits.workspace_bytes // 2**20} MiB to disk"
+        detail = "Have it write less, or raise DRAFTSMAN_JOB_WORKSPACE_MB."
+        return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps, detail)
     if stop is Stop.LOG_SIZE:
         title = f"{what} wrote more than {limits.log_bytes // 2**20} MiB of output"
         detail = "Make it say less, or raise DRAFTSMAN_JOB_LOG_MB."
@@ -132,6 +168,16 @@ def _stopped(
         setting = "JOB_TIMEOUT"
     detail = f"The limit is DRAFTSMAN_{setting}_SECONDS."
     return JobEnd(Conclusion.TIMED_OUT, f"timed out: {title}", code, steps, detail)
+
+
+def _with_words(end: JobEnd, words: bytes) -> JobEnd:
+    """Return the end with the last words before the silence, as a block of code."""
+    lines = [harmless(line) for line in words.decode("utf-8", "replace").splitlines()[-_LAST_LINES:]]
+    if not lines:
+        return end
+    fence = "`" * (max((len(run) for line in lines for run in _TICKS.findall(line)), default=0) + 3)
+    text = "\n".join(lines)
+    return replace(end, detail=f"{end.detail}\n\nIts last output:\n\n{fence}\n{text}\n{fence}")
 
 
 def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, ...], running: Step | None) -> JobEnd:

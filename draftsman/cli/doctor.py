@@ -16,13 +16,14 @@ from rich.markup import escape
 from bot import github
 from bot.github_error import GitHubError
 from draftsman import __version__
-from draftsman.cli import services, terminal
+from draftsman.cli import services, terminal, tools
 from draftsman.cli.home import prepare_home
 from draftsman.domain.errors import DraftsmanError, HostError
 from draftsman.settings import Settings
 from draftsman.store import database
 from draftsman.store.migrate import pending
 from orchestrator import engine as docker
+from orchestrator.helper import Helper
 
 _LOW_DISK_BYTES = 5 * 2**30
 _CLOCK_SECONDS = 30
@@ -90,6 +91,18 @@ async def _engine(settings: Settings) -> str:
         await engine.close()
 
 
+async def _fence(settings: Settings) -> str:
+    engine = await docker.connect(settings.docker_host)
+    try:
+        gate = tools.fence_gate(settings, Helper(engine, tools.build_settings(settings)))
+        proof = await gate.proof()
+    finally:
+        await engine.close()
+    if not proof.holds:
+        raise HostError(f"{proof.fault} Until it holds, no untrusted code runs here.")
+    return "a job in it reached neither the host nor another container, which one without it did"
+
+
 async def _disk(settings: Settings) -> str:
     free = shutil.disk_usage(prepare_home(settings)).free
     if free < _LOW_DISK_BYTES:
@@ -144,6 +157,7 @@ LOOKS: dict[str, Callable[[Settings], Awaitable[str]]] = {
     "database": _database,
     "queue": _queue,
     "engine": _engine,
+    "fence": _fence,
     "disk": _disk,
     "github": _github,
     "private-key": _private_key,

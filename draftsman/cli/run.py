@@ -15,7 +15,8 @@ from draftsman.domain.outcome import Outcome
 from draftsman.domain.plan import Tier
 from draftsman.domain.run import Conclusion
 from draftsman.settings import Settings
-from orchestrator.pipeline import Order, execute
+from orchestrator.cancellation import Cancellation
+from orchestrator.pipeline import Order, execute, release
 from orchestrator.source import Remote
 
 _EXIT_CODES = {Conclusion.SUCCESS: 0, Conclusion.NEUTRAL: 0, Conclusion.SKIPPED: 0, Conclusion.ERROR: 3}
@@ -46,8 +47,11 @@ async def run(
     )
     shown.print(f"[bold]{meant.repo}[/] at {meant.sha[:12]}")
     cancel = _cancel_on_interrupt()
-    async with tools.opened(settings, lambda _: nullcontext()) as kit:
-        outcome = await execute(order, kit, terminal.TerminalSink(shown), cancel)
+    async with tools.opened(settings, lambda _: nullcontext(), instance=f"run-{run_id}") as kit:
+        try:
+            outcome = await execute(order, kit, terminal.TerminalSink(shown), cancel)
+        finally:
+            await release(order.id, order.identity, kit)
     terminal.show_outcome(shown, outcome)
     if as_json:
         print(json.dumps(outcome_json(run_id, meant.repo, meant.sha, outcome), indent=2))
@@ -82,14 +86,14 @@ def outcome_json(run_id: str, repo: str, sha: str, outcome: Outcome) -> dict[str
     }
 
 
-def _cancel_on_interrupt() -> asyncio.Event:
-    """Return an event that Ctrl-C sets: what goes on is stopped and cleaned up. A second Ctrl-C ends at once."""
-    cancel = asyncio.Event()
+def _cancel_on_interrupt() -> Cancellation:
+    """Return a cancellation that Ctrl-C asks for: what goes on is cleaned up. A second Ctrl-C ends at once."""
+    cancel = Cancellation()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def first() -> None:
-        cancel.set()
+        cancel.ask()
         for number in signals:
             loop.remove_signal_handler(number)
 

@@ -8,12 +8,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from draftsman import resources
 from draftsman.cli.home import prepare_home
+from draftsman.domain.errors import SettingsError
 from draftsman.settings import Settings
 from orchestrator import engine as docker
+from orchestrator.cache_views import CacheViews
+from orchestrator.disk_watch import DiskWatch, Floor
+from orchestrator.fence.gate import FenceGate
+from orchestrator.fence.holder import Fences
+from orchestrator.fence.rules import read_policy
+from orchestrator.helper import Helper
 from orchestrator.images.build import DAY, BuildSettings
 from orchestrator.images.records import BuildRecords, NoRecords
+from orchestrator.limits import NAMES, changed
 from orchestrator.pipeline import Tools
 from orchestrator.planner import Planner
+from orchestrator.runners.container import host_config
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import Limits
 from orchestrator.source import Mirrors
@@ -33,40 +42,79 @@ def limits(settings: Settings) -> Limits:
         total_seconds=settings.job_timeout_seconds,
         silent_seconds=settings.no_output_timeout_seconds,
         log_bytes=settings.job_log_mb * _MEGABYTE,
+        workspace_bytes=settings.job_workspace_mb * _MEGABYTE,
     )
+
+
+def most(settings: Settings) -> Limits:
+    """Return what a profile may raise the limits to. Raises SettingsError for what is no limit."""
+    usual = limits(settings)
+    if unknown := [name for name, _ in settings.job_most if name not in NAMES]:
+        raise SettingsError(f"DRAFTSMAN_JOB_MOST: {unknown[0]!r} is no limit; they are {', '.join(NAMES)}.")
+    try:
+        return changed(usual, settings.job_most)
+    except ValueError as error:
+        raise SettingsError(f"DRAFTSMAN_JOB_MOST: {error}.") from error
+
+
+def build_settings(settings: Settings) -> BuildSettings:
+    """Return what every build gets."""
+    return BuildSettings(
+        ca_bundle=settings.read_ca_bundle(),
+        proxies=settings.proxies,
+        timeout_seconds=settings.build_timeout_seconds,
+        memory_bytes=settings.build_memory_mb * _MEGABYTE,
+        max_age_seconds=settings.image_max_age_days * DAY,
+        image_prefix=settings.image_prefix,
+    )
+
+
+def fence_gate(settings: Settings, helper: Helper) -> FenceGate:
+    """Return the fence of this engine, not proven yet."""
+    policy = read_policy(settings.fence_allow, settings.fence_deny, settings.proxies.values())
+    made_with = host_config(limits(settings), engine_cpus=helper.engine.facts.cpus, runtime=settings.job_runtime)
+    return FenceGate(Fences(helper, policy, settings.job_dns), made_with)
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, build_lock: BuildLock, records: Callable[[str], BuildRecords] | None = None
+    settings: Settings,
+    build_lock: BuildLock,
+    records: Callable[[str], BuildRecords] | None = None,
+    *,
+    instance: str,
 ) -> AsyncIterator[Tools]:
     """Yield the tools of a worker on the engine that answers. Raises EngineError.
 
-    `records` returns where failed builds of the engine with this id are remembered; nowhere by default.
+    `records` returns where failed builds of the engine with this id are remembered; nowhere by default. `instance` is
+    the id by which this Draftsman knows its containers.
     """
     home = prepare_home(settings)
+    bound = most(settings)
     engine = await docker.connect(settings.docker_host)
+    helper = Helper(engine, build_settings(settings))
+    gate = fence_gate(settings, helper)
     planner = Planner()
     warming = asyncio.create_task(planner.warm())
     try:
         yield Tools(
             mirrors=Mirrors(home / "mirrors"),
             engine=engine,
-            runner=DockerRunner(engine),
+            runner=DockerRunner(engine, gate.fences),
             templates=resources.dockerfile_templates(),
             planner=planner,
-            build=BuildSettings(
-                ca_bundle=settings.read_ca_bundle(),
-                proxies=settings.proxies,
-                timeout_seconds=settings.build_timeout_seconds,
-                memory_bytes=settings.build_memory_mb * _MEGABYTE,
-                max_age_seconds=settings.image_max_age_days * DAY,
-                image_prefix=settings.image_prefix,
-            ),
+            build=build_settings(settings),
             build_lock=build_lock,
             build_records=NoRecords() if records is None else records(engine.facts.id),
             limits=limits(settings),
+            most=bound,
             network=settings.job_network,
+            gate=gate,
+            caches=CacheViews(helper, instance),
+            instance=instance,
+            fence_required=settings.fence == "required",
+            runtime=settings.job_runtime,
+            disk=DiskWatch(helper, Floor(settings.disk_free_mb * _MEGABYTE)),
             image_prefix=settings.image_prefix,
             cache_scope=settings.cache_scope,
         )

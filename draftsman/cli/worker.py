@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 from draftsman.cli import services, tools
 from draftsman.cli.github import opened_app
+from draftsman.cli.home import prepare_home
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import EngineError
 from draftsman.queue import WakeUps
 from draftsman.settings import Settings
+from draftsman.store import attempts
 from draftsman.store.database import Pool
 from draftsman.store.locks import held
 from orchestrator.claims import ClaimRules, Claims
-from orchestrator.executor import executor
+from orchestrator.executor import executor, releaser
 from orchestrator.images.stored_records import StoredRecords
 from orchestrator.pipeline import Tools
 from orchestrator.upkeep import reconcile_regularly
 from orchestrator.worker import listen
+from orchestrator.worker_name import worker_name
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +32,33 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
     """Work until a signal. Returns the exit code of the command."""
     urls = services.found(settings)
     # One connection for each job's journal, lease and build lock, and some for claims and upkeep.
-    size = 4 + 3 * settings.job_slots
+    size = 5 + 3 * settings.job_slots
     async with (
         services.wake_ups(urls.redis_url) as wake_ups,
         services.opened(urls.database_url, size=size) as pool,
         opened_app(settings) as github,
         AsyncExitStack() as stack,
     ):
+        name = stack.enter_context(worker_name(prepare_home(settings) / "workers"))
+        for attempt_id in await attempts.give_back_of(pool, name):
+            log.warning("attempt %s: taken back, this worker held it when it died", attempt_id)
         engine_tools = _EngineTools(settings, pool, stack)
         try:
-            await engine_tools.ready()
+            kit = await engine_tools.ready()
+            proving = asyncio.create_task(kit.gate.proof())
+            stack.callback(proving.cancel)
         except EngineError as error:
             log.error("%s Until it answers, every run ends as an error.", error)
         rules = ClaimRules(
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+            owner=name,
             engine=engine_tools.engine_id,
             slots=settings.job_slots,
             per_repository=settings.concurrency_per_repository,
             lease_seconds=settings.lease_seconds,
+            kept_log_bytes=int(settings.job_log_kept_mb * 2**20),
         )
-        claims = Claims(pool, executor(pool, engine_tools.ready, github.contents_token), rules)
+        execute = executor(pool, engine_tools.ready, github.contents_token)
+        claims = Claims(pool, execute, rules, release=releaser(engine_tools.ready))
         await until_told(
             claims.run(),
             listen(urls.redis_url, claims),
@@ -81,7 +89,12 @@ class _EngineTools:
         async with self._connecting:
             if self._tools is None:
                 self._tools = await self._stack.enter_async_context(
-                    tools.opened(self._settings, self._build_lock, lambda engine: StoredRecords(self._pool, engine))
+                    tools.opened(
+                        self._settings,
+                        self._build_lock,
+                        lambda engine: StoredRecords(self._pool, engine),
+                        instance=str(await attempts.instance_of(self._pool)),
+                    )
                 )
         return self._tools
 

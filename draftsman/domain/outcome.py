@@ -14,13 +14,27 @@ PHASES = ("source", "plan", "image", "job", "total")
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One finished step. `exit_code` is that of its shell; `seconds` is wall clock."""
+    """One finished step. `exit_code` is that of its shell; `seconds` is wall clock. See `Step` for `may_fail`."""
 
     id: str
     tier: Tier
     command: str
     exit_code: int
     seconds: float
+    may_fail: bool = False
+
+    @property
+    def is_red(self) -> bool:
+        """Return whether the step turns its tier red."""
+        return self.exit_code != 0 and not self.may_fail
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job left. `path` is below the workspace; `content` is None where it was too large to be kept."""
+
+    path: str
+    content: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,7 @@ class Outcome:
     """The end of an attempt, as a person is told it.
 
     `title` is one line; `detail` says what to do, in Markdown, and may be empty.
-    `timings` maps PHASES, as far as the attempt came, to seconds.
+    `timings` maps PHASES, as far as the attempt came, to seconds. `summary` is Markdown that the job wrote itself.
     """
 
     conclusion: Conclusion
@@ -50,3 +64,5 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     exit_code: int | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    summary: str = ""
+    artifacts: tuple[Artifact, ...] = ()

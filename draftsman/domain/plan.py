@@ -40,6 +40,8 @@ class Profile:
 
     `dockerfile` is a path in the repository, None where one is generated. `dockerfile_target` is the stage of it
     that is built (None: the last one), `build_args` are the values of its ARGs; both count for a path only.
+    `allow_failure` names the commands that may fail, `artifacts` the files to keep (globs below the workspace),
+    `limits` what differs from the instance's own limits (`orchestrator/limits.py`).
     """
 
     dockerfile: str | None
@@ -49,6 +51,9 @@ class Profile:
     full: tuple[str, ...]
     dockerfile_target: str | None = None
     build_args: tuple[tuple[str, str], ...] = ()
+    allow_failure: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,9 @@ class ProfileOverrides:
     dockerfile_target: str | None = None
     build_args: tuple[tuple[str, str], ...] = ()
     generated_dockerfile: str | None = None
+    allow_failure: tuple[str, ...] | None = None
+    artifacts: tuple[str, ...] | None = None
+    limits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +92,15 @@ class Toolchain:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of a tier. `id` is `<tier>-<position from 1>` and is unique in a plan."""
+    """One command of a tier. `id` is `<tier>-<position from 1>` and is unique in a plan.
+
+    One that `may_fail` is shown as it ended, and does not turn its tier red.
+    """
 
     id: str
     tier: Tier
     command: str
+    may_fail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ class Plan:
         setup = (self.profile.setup,) if self.profile.setup.strip() else ()
         tiers = ((Tier.SETUP, setup), (Tier.FAST, self.profile.fast), (Tier.FULL, self.profile.full))
         return tuple(
-            Step(f"{tier}-{position}", tier, command)
+            Step(f"{tier}-{position}", tier, command, tier is not Tier.SETUP and command in self.profile.allow_failure)
             for tier, commands in tiers
             for position, command in enumerate(commands, start=1)
         )

@@ -12,7 +12,7 @@ from draftsman.domain.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The attempt entered a state."""
+    """The attempt entered a state. Entering `preparing` begins it anew: what an earlier claim told is void."""
 
     state: RunState
 
@@ -47,10 +47,15 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Bytes of log. `section` is `prepare`, `image`, `checkout`, or a step's id."""
+    """Bytes of log. `section` is `prepare`, `image`, `checkout`, or a step's id.
+
+    `stream` is `stdout` or `stderr`; `at` is nanoseconds since the epoch, 0 where nobody took the time.
+    """
 
     section: str
     content: bytes
+    stream: str = "stdout"
+    at: int = 0
 
 
 Progress = Entered | Planned | ImageReady | StepStarted | StepFinished | Output

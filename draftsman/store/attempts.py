@@ -182,7 +182,8 @@ async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str
         """
         WITH ended AS (
             UPDATE attempts SET state = 'finished', conclusion = $3, title = $4, detail = $5, timings = $6,
-                exit_code = $7, finished_at = now(), lease_owner = NULL, lease_expires = NULL, version = version + 1
+                exit_code = $7, summary = $9, finished_at = now(), lease_owner = NULL, lease_expires = NULL,
+                version = version + 1
             WHERE id = $1 AND epoch = $2 AND state <> 'finished' RETURNING id, run_id
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
@@ -200,6 +201,7 @@ async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str
         outcome.timings,
         outcome.exit_code,
         owner,
+        clean(outcome.summary),
     )
     _demand(ended, attempt)
 
@@ -256,6 +258,79 @@ async def give_back_lost(db: Database, *, max_claims: int) -> list[UUID]:
         max_claims,
     )
     return [row["id"] for row in rows]
+
+
+async def give_back_of(db: Database, owner: str) -> list[UUID]:
+    """Queue again what an earlier worker of this name held: it is dead, since its name is ours now. Returns the ids."""
+    rows = await db.fetch(
+        """
+        WITH given AS (
+            UPDATE attempts SET state = 'queued', lease_owner = NULL, lease_expires = NULL, version = version + 1
+            WHERE lease_owner = $1 AND state = ANY($2) RETURNING id, run_id
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'worker ' || $1, 'attempt.taken_back', run_id, id, '{}' FROM given
+        )
+        SELECT id FROM given
+        """,
+        owner,
+        list(ACTIVE_STATES),
+    )
+    return [row["id"] for row in rows]
+
+
+async def ask_cancel(db: Database, attempt_id: UUID, *, by: str, reason: str) -> bool:
+    """Have an attempt end: one that waits or is queued at once, one under way as soon as its worker hears of it.
+
+    `reason` is a phrase (`by alice`). Returns whether there was anything to end.
+    """
+    found = await db.fetchval(
+        """
+        WITH asked AS (
+            UPDATE attempts SET
+                state = CASE WHEN state IN ('waiting', 'queued') THEN 'finished' ELSE state END,
+                conclusion = CASE WHEN state IN ('waiting', 'queued') THEN 'cancelled' END,
+                title = CASE WHEN state IN ('waiting', 'queued') THEN 'cancelled ' || $2 ELSE title END,
+                finished_at = CASE WHEN state IN ('waiting', 'queued') THEN now() END,
+                cancel_asked = $2, version = version + 1
+            WHERE id = $1 AND state <> 'finished' AND cancel_asked IS NULL RETURNING id, run_id
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT $3, 'attempt.cancel_asked', run_id, id, jsonb_build_object('reason', $2::text) FROM asked
+        )
+        SELECT id FROM asked
+        """,
+        attempt_id,
+        clean(reason),
+        by,
+    )
+    return found is not None
+
+
+async def cancels_asked(db: Database, attempt_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return which of these attempts somebody wants to end, and the phrase that says why."""
+    rows = await db.fetch(
+        "SELECT id, cancel_asked FROM attempts WHERE id = ANY($1) AND cancel_asked IS NOT NULL", list(attempt_ids)
+    )
+    return {row["id"]: row["cancel_asked"] for row in rows}
+
+
+async def summary_of(db: Database, attempt_id: UUID) -> str:
+    """Return the Markdown that the job itself wrote, empty where it wrote none."""
+    kept: str | None = await db.fetchval("SELECT summary FROM attempts WHERE id = $1", attempt_id)
+    return kept or ""
+
+
+async def unfinished(db: Database, attempt_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the attempts that are not finished."""
+    rows = await db.fetch("SELECT id FROM attempts WHERE id = ANY($1) AND state <> 'finished'", list(attempt_ids))
+    return {row["id"] for row in rows}
+
+
+async def instance_of(db: Database) -> UUID:
+    """Return the id of this database's Draftsman, by which it knows its containers on an engine."""
+    found: UUID = await db.fetchval("SELECT id FROM instance")
+    return found
 
 
 async def queued(db: Database) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,12 +13,38 @@ from draftsman.store.database import Database, clean
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """From byte `offset` of a chunk on, its content is of this stream, written `at` (milliseconds since the epoch)."""
+
+    offset: int
+    stream: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogChunk:
-    """Some consecutive bytes of one section. `position` counts from 1 within the attempt."""
+    """Some consecutive bytes of one section. `position` grows within the attempt.
+
+    `job_bytes` counts what the job itself wrote up to the chunk's end, 0 for a chunk of ours. One whose `cut_bytes` are
+    not 0 stands for as many bytes that are not kept, and says so.
+    """
 
     position: int
     section: str
     content: bytes
+    marks: tuple[Mark, ...] = ()
+    job_bytes: int = 0
+    cut_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSize:
+    """What is kept of a chunk's size: enough to go on behind it."""
+
+    position: int
+    size: int
+    job_bytes: int
+    cut_bytes: int
 
 
 async def append(db: Database, attempt: Attempt, section: str, content: bytes, *, position: int | None = None) -> None:
@@ -25,21 +52,80 @@ async def append(db: Database, attempt: Attempt, section: str, content: bytes, *
 
     A worker that lost its lease adds nothing.
     """
+    if position is None:
+        position = await db.fetchval(
+            "SELECT coalesce(max(position), 0) + 1 FROM log_chunks WHERE attempt_id = $1", attempt.id
+        )
+    await keep(db, attempt, LogChunk(position, section, content))
+
+
+async def keep(db: Database, attempt: Attempt, chunk: LogChunk) -> None:
+    """Keep a chunk; where its position is taken, nothing changes: it was kept before. A lost lease changes nothing."""
     await db.execute(
         """
-        INSERT INTO log_chunks (attempt_id, position, section, size, content)
-        SELECT $1, coalesce($6, (SELECT coalesce(max(position), 0) + 1 FROM log_chunks WHERE attempt_id = $1)),
-               $3, $4, $5
-        FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished'
+        INSERT INTO log_chunks (attempt_id, position, section, size, content, marks, job_bytes)
+        SELECT $1, $3, $4, $5, $6, $7, $8 FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished'
         ON CONFLICT (attempt_id, position) DO NOTHING
         """,
         attempt.id,
         attempt.epoch,
-        clean(section),
-        len(content),
-        zlib.compress(content, 6),
-        position,
+        chunk.position,
+        clean(chunk.section),
+        len(chunk.content),
+        zlib.compress(chunk.content, 6),
+        _packed(chunk.marks),
+        chunk.job_bytes,
     )
+
+
+async def cut(db: Database, attempt: Attempt, note: LogChunk, *, before: int) -> None:
+    """Drop the chunks between the position of `note` and `before`, and put the note, which says so, in their place.
+
+    Call it in a transaction. A worker that lost its lease changes nothing.
+    """
+    gone = await db.fetchval(
+        "WITH gone AS (DELETE FROM log_chunks WHERE attempt_id = $1 AND position > $3 AND position < $4 "
+        "AND EXISTS (SELECT FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished') RETURNING 1) "
+        "SELECT count(*) FROM gone",
+        attempt.id,
+        attempt.epoch,
+        note.position,
+        before,
+    )
+    if gone:
+        await db.execute(
+            """
+            INSERT INTO log_chunks (attempt_id, position, section, size, content, cut_bytes)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (attempt_id, position)
+            DO UPDATE SET size = excluded.size, content = excluded.content, cut_bytes = excluded.cut_bytes
+            """,
+            attempt.id,
+            note.position,
+            clean(note.section),
+            len(note.content),
+            zlib.compress(note.content, 6),
+            note.cut_bytes,
+        )
+
+
+async def sizes(db: Database, attempt_id: UUID) -> list[ChunkSize]:
+    """Return the sizes of all chunks, in order."""
+    rows = await db.fetch(
+        "SELECT position, size, job_bytes, cut_bytes FROM log_chunks WHERE attempt_id = $1 ORDER BY position",
+        attempt_id,
+    )
+    return [ChunkSize(**dict(row)) for row in rows]
+
+
+def _packed(marks: tuple[Mark, ...]) -> bytes | None:
+    if not marks:
+        return None
+    return zlib.compress(json.dumps([[mark.offset, mark.stream, mark.at] for mark in marks]).encode())
+
+
+def _unpacked(packed: bytes | None) -> tuple[Mark, ...]:
+    return tuple(Mark(*one) for one in json.loads(zlib.decompress(packed))) if packed else ()
 
 
 async def clear(db: Database, attempt: Attempt) -> None:
@@ -58,14 +144,21 @@ async def read(db: Database, attempt_id: UUID, *, after: int = 0) -> AsyncIterat
     """Yield the chunks behind position `after`, a hundred at a time."""
     while True:
         rows = await db.fetch(
-            "SELECT position, section, content FROM log_chunks WHERE attempt_id = $1 AND position > $2 "
-            "ORDER BY position LIMIT 100",
+            "SELECT position, section, content, marks, job_bytes, cut_bytes FROM log_chunks "
+            "WHERE attempt_id = $1 AND position > $2 ORDER BY position LIMIT 100",
             attempt_id,
             after,
         )
         for row in rows:
             after = row["position"]
-            yield LogChunk(after, row["section"], zlib.decompress(row["content"]))
+            yield LogChunk(
+                after,
+                row["section"],
+                zlib.decompress(row["content"]),
+                _unpacked(row["marks"]),
+                row["job_bytes"],
+                row["cut_bytes"],
+            )
         if len(rows) < 100:
             return
 

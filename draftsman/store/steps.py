@@ -26,27 +26,34 @@ class StepRecord:
     state: str
     exit_code: int | None
     seconds: float | None
+    may_fail: bool = False
+
+    @property
+    def is_red(self) -> bool:
+        """Return whether the step ended so that its tier is red."""
+        return self.state == "finished" and self.exit_code != 0 and not self.may_fail
 
 
 async def replace(db: Database, attempt: Attempt, steps: Sequence[Step]) -> None:
     """Write the plan's steps, all pending; those of an earlier claim are gone. A lost lease changes nothing."""
     await db.execute(f"DELETE FROM steps WHERE attempt_id = $1 AND EXISTS {_HELD}", attempt.id, attempt.epoch)  # noqa: S608
     await db.executemany(
-        f"INSERT INTO steps (attempt_id, position, id, tier, command) SELECT $1, $3, $4, $5, $6 WHERE EXISTS {_HELD}",
+        "INSERT INTO steps (attempt_id, position, id, tier, command, may_fail) "
+        f"SELECT $1, $3, $4, $5, $6, $7 WHERE EXISTS {_HELD}",
         [
-            (attempt.id, attempt.epoch, position, step.id, step.tier, clean(step.command))
+            (attempt.id, attempt.epoch, position, step.id, step.tier, clean(step.command), step.may_fail)
             for position, step in enumerate(steps, start=1)
         ],
     )
 
 
 async def started(db: Database, attempt: Attempt, step_id: str) -> None:
-    """Mark the step as running and let the check runs show it."""
-    await _update(db, attempt, "state = 'running'", step_id)
+    """Mark the step as running and let the check runs show it. One that ran or ended before stays as it is."""
+    await _update(db, attempt, "state = 'running'", step_id, was="pending")
 
 
 async def finished(db: Database, attempt: Attempt, result: StepResult) -> None:
-    """Keep the step's exit code and seconds."""
+    """Keep the step's exit code and seconds. One that ended before stays as it is."""
     await _update(
         db,
         attempt,
@@ -69,11 +76,15 @@ async def keep_results(db: Database, attempt: Attempt, results: Sequence[StepRes
     )
 
 
-async def _update(db: Database, attempt: Attempt, change: str, step_id: str, *values: object) -> None:
+async def _update(
+    db: Database, attempt: Attempt, change: str, step_id: str, *values: object, was: str | None = None
+) -> None:
+    before = "state <> 'finished'" if was is None else f"state = '{was}'"
     await db.execute(
         f"""
         WITH changed AS (
-            UPDATE steps SET {change} WHERE attempt_id = $1 AND id = $3 AND EXISTS {_CURRENT} RETURNING attempt_id
+            UPDATE steps SET {change} WHERE attempt_id = $1 AND id = $3 AND {before} AND EXISTS {_CURRENT}
+            RETURNING attempt_id
         )
         UPDATE attempts SET version = version + 1 WHERE id = $1 AND EXISTS (SELECT 1 FROM changed)
         """,  # noqa: S608
@@ -87,7 +98,8 @@ async def _update(db: Database, attempt: Attempt, change: str, step_id: str, *va
 async def of_attempt(db: Database, attempt_id: UUID) -> list[StepRecord]:
     """Return the steps in order of execution."""
     rows = await db.fetch(
-        "SELECT id, tier, command, state, exit_code, seconds FROM steps WHERE attempt_id = $1 ORDER BY position",
+        "SELECT id, tier, command, state, exit_code, seconds, may_fail FROM steps "
+        "WHERE attempt_id = $1 ORDER BY position",
         attempt_id,
     )
     return [StepRecord(**{**dict(row), "tier": Tier(row["tier"])}) for row in rows]

@@ -8,7 +8,6 @@ from typing import Any
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Step
-from orchestrator.caches import CacheMount
 from orchestrator.runners.interface import JobSpec, Limits
 
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "KILL")
@@ -20,10 +19,14 @@ LABEL_REPO = "draftsman.repo"
 LABEL_SHA = "draftsman.sha"
 LABEL_EPOCH = "draftsman.epoch"
 LABEL_NONCE = "draftsman.nonce"
+LABEL_NETWORK = "draftsman.network"
+LABEL_INSTANCE = "draftsman.instance"
+"""Whose a container or a volume is: several Draftsmans may share an engine, and none touches what is another's."""
 
 CA_PATH = "/draftsman/ca.crt"
 JOB_FOLDER = "/draftsman/job"
 RESULT_PATH = "/draftsman/result/result.json"
+SUMMARY_PATH = "/draftsman/result/summary.md"
 
 _CA_VARIABLES = (
     "SSL_CERT_FILE",
@@ -48,36 +51,46 @@ def container_name(job_id: str) -> str:
     return f"draftsman-job-{job_id}"
 
 
-def container_config(spec: JobSpec, *, engine_cpus: int, user: str = "") -> dict[str, Any]:
+def container_config(spec: JobSpec, *, engine_cpus: int, holder: str = "") -> dict[str, Any]:
     """Return the body of `POST /containers/create` for a job.
 
-    `engine_cpus` bounds the limit, since an engine refuses more than it has. `user` is the image's own USER: an
-    empty cache volume belongs to root, so a job of another user gets none.
+    `engine_cpus` bounds the limit, since an engine refuses more than it has. `holder` is the container that holds the
+    fence. Raises ValueError where the job asks for a fence and there is none.
     """
-    caches = spec.caches if user.partition(":")[0] in ("", "0", "root") else ()
+    if (spec.network == "fenced") != bool(holder):
+        raise ValueError("A fenced job needs the holder of its fence, and no other job has one.")
+    # A container that joins another one's network has that one's name, too: engines refuse it a name of its own.
+    named = {} if holder else {"Hostname": "draftsman"}
     return {
         "Image": spec.image,
         "Entrypoint": ["/draftsman/entrypoint"],
         "Cmd": [],
         "WorkingDir": "/",
-        "Env": [f"{name}={value}" for name, value in environment(spec, caches).items()],
-        "Labels": _labels(spec),
-        "Hostname": "draftsman",
+        "Env": [f"{name}={value}" for name, value in environment(spec).items()],
+        "Labels": labels(spec),
+        **named,
         "AttachStdin": False,
         "OpenStdin": False,
         "Tty": False,
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": _host_config(spec.limits, spec.network, caches, engine_cpus),
+        "HostConfig": {
+            **host_config(spec.limits, engine_cpus=engine_cpus, runtime=spec.runtime),
+            "NetworkMode": f"container:{holder}" if holder else _NETWORKS[spec.network],
+            "Mounts": [{"Type": "volume", "Source": cache.volume, "Target": cache.path} for cache in spec.caches],
+        },
     }
 
 
-def environment(spec: JobSpec, caches: tuple[CacheMount, ...]) -> dict[str, str]:
+_NETWORKS = {"open": "bridge", "none": "none"}
+
+
+def environment(spec: JobSpec) -> dict[str, str]:
     """Return the job's environment; what the contract promises comes last and cannot be overridden."""
     variables: dict[str, str] = dict(spec.proxies)
     if spec.ca_bundle:
         variables |= dict.fromkeys(_CA_VARIABLES, CA_PATH)
-    for cache in caches:
+    for cache in spec.caches:
         variables |= cache.env
     return variables | {
         **spec.env,
@@ -89,19 +102,24 @@ def environment(spec: JobSpec, caches: tuple[CacheMount, ...]) -> dict[str, str]
     }
 
 
-def _labels(spec: JobSpec) -> dict[str, str]:
+def labels(spec: JobSpec) -> dict[str, str]:
+    """Return the labels of a job's container and of its fence: all that adoption and upkeep need."""
     return {
+        **spec.labels,
         "draftsman.managed": "1",
         LABEL_JOB: spec.id,
         LABEL_REPO: spec.repo,
         LABEL_SHA: spec.sha,
         LABEL_EPOCH: str(spec.epoch),
         LABEL_NONCE: spec.nonce,
+        LABEL_NETWORK: spec.network,
     }
 
 
-def _host_config(limits: Limits, network: str, caches: tuple[CacheMount, ...], engine_cpus: int) -> dict[str, Any]:
+def host_config(limits: Limits, *, engine_cpus: int, runtime: str = "") -> dict[str, Any]:
+    """Return what limits and hardens a job: the part of its HostConfig that does not depend on what it runs."""
     return {
+        **({"Runtime": runtime} if runtime else {}),
         # The result must survive the end of the job, and of the worker: we remove it ourselves.
         "AutoRemove": False,
         "RestartPolicy": {"Name": "no"},
@@ -111,7 +129,6 @@ def _host_config(limits: Limits, network: str, caches: tuple[CacheMount, ...], e
         "CapAdd": list(CAPABILITIES),
         "SecurityOpt": ["no-new-privileges"],
         "Privileged": False,
-        "NetworkMode": "none" if network == "none" else "bridge",
         "Memory": limits.memory_bytes,
         "MemorySwap": limits.memory_bytes,
         "NanoCpus": int(min(limits.cpus, engine_cpus) * 1e9),
@@ -122,7 +139,6 @@ def _host_config(limits: Limits, network: str, caches: tuple[CacheMount, ...], e
             {"Name": "core", "Soft": 0, "Hard": 0},
         ],
         "LogConfig": _LOG_CONFIG,
-        "Mounts": [{"Type": "volume", "Source": cache.volume, "Target": cache.path} for cache in caches],
     }
 
 
@@ -140,7 +156,7 @@ def job_files(steps: tuple[Step, ...], nonce: str) -> dict[str, bytes]:
     Raises PlanError where a command cannot be given to a shell.
     """
     files = {f"steps/{step.id}": _command(step) for step in steps}
-    order = "".join(f"{step.id} {step.tier}\n" for step in steps)
+    order = "".join(f"{step.id} {step.tier}{' may-fail' if step.may_fail else ''}\n" for step in steps)
     return {**files, "steps/order": order.encode(), "nonce": f"{nonce}\n".encode()}
 
 

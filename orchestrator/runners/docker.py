@@ -4,48 +4,84 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import tarfile
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from draftsman.domain.errors import EngineError, HostError
+from draftsman.domain.outcome import Artifact
 from orchestrator.engine import Engine, EngineRefusedError
+from orchestrator.fence.holder import Fences
+from orchestrator.helper import remove_container
 from orchestrator.runners import container
-from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Report
+from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Wanted
 from orchestrator.runners.log_frames import LogFrames
-from orchestrator.runners.report import REPORT_BYTES, read_report, report_in_tar
+from orchestrator.runners.report import REPORT_BYTES, SUMMARY_BYTES, file_in_tar, read_report
 
 PUT_SECONDS = 600.0
 """How long the engine may take to take in a job's source: seconds where it is well."""
 
 _CHUNK_BYTES = 1024 * 1024
+_LISTING_BYTES = 64 * 2**20
+_TAR_BYTES = 16 * 1024
+"""What a tar takes beside the content of its first file."""
+_WORKSPACE = "/workspace/"
+_DELETED = 2
+_FALLEN = "the container that held the job's network fence ended"
 _ABSENT = 404
 _CONFLICT = 409
 _NOT_MODIFIED = 304
 
 
 class DockerRunner:
-    """A `Runner` on one engine. `put_seconds` limits how long it may take to take in a job's source."""
+    """A `Runner` on one engine. Without `fences` it refuses jobs that ask for one.
 
-    def __init__(self, engine: Engine, *, put_seconds: float = PUT_SECONDS) -> None:
+    `put_seconds` limits how long the engine may take to take in a job's source.
+    """
+
+    def __init__(self, engine: Engine, fences: Fences | None = None, *, put_seconds: float = PUT_SECONDS) -> None:
         self._engine = engine
+        self._fences = fences
         self._put_seconds = put_seconds
 
     async def start(self, spec: JobSpec, source: Path) -> Job:
-        """Create the container, stream the source and the steps into it, start it."""
+        """Raise the fence, create the container, stream the source and the steps into it, start it."""
         container.check_spec(spec)
-        image = await self._engine.call("GET", f"images/{spec.image}/json")
-        user = str((image.get("Config") or {}).get("User") or "")
-        config = container.container_config(spec, engine_cpus=self._engine.facts.cpus, user=user)
-        handle = await self._created(spec, config)
+        await self._make_room(spec)
+        holder = await self._fence(spec)
         try:
-            await self._put(handle, source, container.job_files(spec.steps, spec.nonce))
-            await self._engine.call("POST", f"containers/{handle}/start")
+            config = container.container_config(spec, engine_cpus=self._engine.facts.cpus, holder=holder)
+            handle = await self._created(spec, config)
+            try:
+                await self._put(handle, source, container.job_files(spec.steps, spec.nonce))
+                await self._engine.call("POST", f"containers/{handle}/start")
+            except BaseException:
+                await asyncio.shield(remove_container(self._engine, handle))
+                raise
         except BaseException:
-            await asyncio.shield(self._remove(handle))
+            if self._fences is not None:
+                await asyncio.shield(self._fences.lower(spec.id))
             raise
-        return Job(spec.id, handle, spec.epoch, spec.nonce)
+        return Job(spec.id, handle, spec.epoch, spec.nonce, is_fenced=spec.network == "fenced")
+
+    async def _make_room(self, spec: JobSpec) -> None:
+        """Remove what an earlier claim of the attempt left; its fence is not ours to stand in."""
+        stray = await self.adopt(spec.id)
+        if stray is None:
+            return
+        if stray.epoch > spec.epoch:
+            raise HostError(f"Another worker has taken over the job {spec.id}; this one leaves it alone.")
+        await self.remove(stray)
+
+    async def _fence(self, spec: JobSpec) -> str:
+        if spec.network != "fenced":
+            return ""
+        if self._fences is None:
+            raise HostError(f"The job {spec.id} is to run in a network fence, and this worker has none.")
+        return await self._fences.raise_for(spec.id, container.labels(spec))
 
     async def _created(self, spec: JobSpec, config: dict[str, Any]) -> str:
         """Return the new container's id. Cancelled, it waits for the engine's answer and removes what was made."""
@@ -55,7 +91,7 @@ class DockerRunner:
         except asyncio.CancelledError:
             await asyncio.wait([creating])
             if creating.exception() is None:
-                await self._remove(creating.result())
+                await remove_container(self._engine, creating.result())
             raise
 
     async def _create(self, spec: JobSpec, config: dict[str, Any]) -> str:
@@ -65,16 +101,11 @@ class DockerRunner:
         except EngineRefusedError as error:
             if error.status != _CONFLICT:
                 raise
-            await self._remove_stray(spec)
+            # Nothing of this attempt holds the name (`_make_room`), or only since then: a create whose answer was lost.
+            await self._make_room(spec)
+            await remove_container(self._engine, params["name"])
             answer = await self._engine.call("POST", "containers/create", params=params, body=config)
         return str(answer["Id"])
-
-    async def _remove_stray(self, spec: JobSpec) -> None:
-        """Make room for a job of this attempt: what holds its name is of an earlier claim, or a lost answer."""
-        stray = await self.adopt(spec.id)
-        if stray is not None and stray.epoch > spec.epoch:
-            raise HostError(f"Another worker has taken over the job {spec.id}; this one leaves it alone.")
-        await self._remove(container.container_name(spec.id) if stray is None else stray.handle)
 
     async def _put(self, handle: str, source: Path, files: dict[str, bytes]) -> None:
         try:
@@ -102,11 +133,16 @@ class DockerRunner:
         if found is None or labels.get(container.LABEL_JOB) != job_id:
             return None
         epoch = labels.get(container.LABEL_EPOCH, "0")
+        now = _nanoseconds(str((await self._engine.call("GET", "info")).get("SystemTime", "")))
+        started = _nanoseconds(str(found["State"].get("StartedAt", "")))
         return Job(
             id=job_id,
             handle=str(found["Id"]),
             epoch=int(epoch) if epoch.isdigit() else 0,
             nonce=labels.get(container.LABEL_NONCE, ""),
+            is_fenced=labels.get(container.LABEL_NETWORK) == "fenced",
+            age_seconds=max(now - started, 0) / 1e9 if started > 0 else 0.0,
+            adopted_at=now,
         )
 
     async def status(self, job: Job) -> JobStatus:
@@ -150,41 +186,85 @@ class DockerRunner:
         if found is None:
             raise EngineError(f"The container of job {job.id} was removed before its result was read.")
         state = found["State"]
+        sha = str((found["Config"].get("Labels") or {}).get(container.LABEL_SHA, ""))
+        content = await self._file(job, container.RESULT_PATH, REPORT_BYTES)
+        summary = await self._file(job, container.SUMMARY_PATH, SUMMARY_BYTES)
         return JobResult(
             exit_code=int(state["ExitCode"]),
             out_of_memory=bool(state.get("OOMKilled")),
-            report=await self._report(job, str((found["Config"].get("Labels") or {}).get(container.LABEL_SHA, ""))),
-            fault=str(state.get("Error") or "")[:500],
+            report=None if content is None else read_report(content, job_id=job.id, sha=sha),
+            fault=str(state.get("Error") or "")[:500] or await self._fallen(job, state),
+            summary=(summary or b"").decode("utf-8", "replace"),
         )
 
-    async def _report(self, job: Job, sha: str) -> Report | None:
+    async def _fallen(self, job: Job, state: dict[str, Any]) -> str:
+        """Return what is wrong where a job was killed together with its fence; a fence that fell by itself is one."""
+        if not job.is_fenced or self._fences is None or await self._fences.stands(job.id):
+            return ""
+        return _FALLEN if int(state["ExitCode"]) != 0 else ""
+
+    async def _file(self, job: Job, path: str, limit: int) -> bytes | None:
+        """Return a regular file of the container, None where there is none, or it is larger than the limit."""
         archive = bytearray()
-        params = {"path": container.RESULT_PATH}
         try:
-            async with self._engine.stream("GET", f"containers/{job.handle}/archive", params=params) as answer:
+            async with self._engine.stream("GET", f"containers/{job.handle}/archive", params={"path": path}) as answer:
                 async for chunk in answer.iter_any():
                     archive += chunk
-                    if len(archive) > REPORT_BYTES + 4096:
-                        return None
+                    if len(archive) > limit + _TAR_BYTES:
+                        break
         except EngineRefusedError as error:
             # Absent, or a path that leads nowhere: whatever the code under test left there.
             if error.status in (400, _ABSENT, 500):
                 return None
             raise
-        content = report_in_tar(bytes(archive))
-        return None if content is None else read_report(content, job_id=job.id, sha=sha)
+        return file_in_tar(bytes(archive), limit)
+
+    async def files(self, job: Job, wanted: Wanted) -> AsyncGenerator[Artifact, None]:
+        """Yield what the job left below its workspace and is wanted: of its own layer alone; a link is no file."""
+        left = wanted.total_bytes
+        for number, path in enumerate(await asyncio.to_thread(wanted.choose, await self._changed(job))):
+            limit = min(wanted.file_bytes, left)
+            content = None
+            if number < wanted.most and limit > 0:
+                content = await self._file(job, _WORKSPACE + path, limit)
+            left -= len(content or b"")
+            yield Artifact(path, content)
+
+    async def _changed(self, job: Job) -> list[str]:
+        """Return the paths that the job added or changed below its workspace; none where they are too many to list."""
+        listing = bytearray()
+        async with self._engine.stream("GET", f"containers/{job.handle}/changes") as answer:
+            async for chunk in answer.iter_any():
+                listing += chunk
+                if len(listing) > _LISTING_BYTES:
+                    return []
+        changes = await asyncio.to_thread(json.loads, listing or b"[]")
+        paths = [str(change["Path"]) for change in changes or () if change.get("Kind") != _DELETED]
+        return [path.removeprefix(_WORKSPACE) for path in paths if path.startswith(_WORKSPACE)]
+
+    async def fault(self, job: Job) -> str:
+        """Return once the job's fence has fallen: it has no network any more."""
+        if not job.is_fenced or self._fences is None:
+            await asyncio.Event().wait()
+        assert self._fences is not None
+        await self._fences.fell(job.id)
+        return _FALLEN
+
+    async def usage(self, job: Job) -> int:
+        """Return the bytes of the container's own layer. Takes half a second where it holds many files."""
+        try:
+            found = await self._engine.call("GET", f"containers/{job.handle}/json", params={"size": "1"})
+        except EngineRefusedError as error:
+            if error.status == _ABSENT:
+                return 0
+            raise
+        return int(found.get("SizeRw") or 0)
 
     async def remove(self, job: Job) -> None:
-        """Remove the container with its anonymous volumes, running or not."""
-        await self._remove(job.handle)
-
-    async def _remove(self, handle: str) -> None:
-        try:
-            await self._engine.call("DELETE", f"containers/{handle}", params={"force": "1", "v": "1"})
-        except EngineRefusedError as error:
-            # A conflict: a removal of this container is going on already.
-            if error.status not in (_ABSENT, _CONFLICT):
-                raise
+        """Remove the container with its anonymous volumes, running or not, and its fence."""
+        await remove_container(self._engine, job.handle)
+        if self._fences is not None:
+            await self._fences.lower(job.id)
 
     async def _inspect(self, handle: str) -> dict[str, Any] | None:
         try:
@@ -194,6 +274,17 @@ class DockerRunner:
                 return None
             raise
         return answer
+
+
+def _nanoseconds(text: str) -> int:
+    """Return nanoseconds since the epoch for the engine's RFC 3339 with nine digits; 0 where it is none."""
+    second, _, rest = text.partition(".")
+    digits = "".join(char for char in rest[:9] if char.isdigit())
+    try:
+        at = datetime.fromisoformat(second.removesuffix("Z") + "+00:00")
+    except ValueError:
+        return 0
+    return int(at.timestamp()) * 10**9 + int(digits.ljust(9, "0") or 0)
 
 
 async def _job_tar(source: Path, files: dict[str, bytes]) -> AsyncIterator[bytes]:

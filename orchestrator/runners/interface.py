@@ -7,7 +7,11 @@ Execution flow, one job after its start:
     status  tells whether it runs
     cancel  stops it: politely first, then by force
     result  tells how it ended: exit code, the backend's own verdict, and the result file
+    files   yields what it left: artifacts, reports, its summary
     remove  removes all that is left of it
+
+and beside these, while it runs: `fault` returns once something that the job stands on is gone, `usage` tells how much
+disk it takes.
 
 Guarantees that every backend keeps:
 
@@ -15,11 +19,13 @@ Guarantees that every backend keeps:
     worker that starts anew can `adopt` a job by its id, read its logs and its result, and remove it.
 2.  A job never outlives a `remove`, and its result is there until then, however the job or the worker ended.
 3.  `start` replaces a job of the same id with the same or a lower epoch, and refuses where a newer one is.
-    When it raises, nothing runs and nothing is left.
+    When it raises, nothing runs and nothing is left. A job whose network is `fenced` starts behind its fence or
+    not at all.
 4.  `cancel`, `remove` and `status` may be called in any state, also twice; a job that is gone is no error.
 5.  What `result` returns of the result file is checked for size and form. It is the word of code under
     test all the same: it may tell of this job's steps and of nothing else.
 6.  Each method may be cancelled; none goes on in the backend, but `cancel` and `remove` which complete there.
+7.  `logs` yields the same frames in the same order each time: what is made of them can be made again.
 
 Calls for different jobs may run at the same time. Calls for one job come from one task, except `cancel`.
 Every method raises EngineError where the backend is away or refuses.
@@ -28,16 +34,18 @@ Every method raises EngineError where the backend is away or refuses.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol
 
+from draftsman.domain.outcome import Artifact
 from draftsman.domain.plan import Step
 from orchestrator.caches import CacheMount
 
-Network = Literal["internet", "none"]
+Network = Literal["fenced", "open", "none"]
+"""`fenced`: the internet and nothing private; `open`: whatever the backend's machine reaches; `none`: no names even."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Limits:
     step_seconds: float = 1800
     silent_seconds: float = 1200
     log_bytes: int = 100 * 2**20
+    workspace_bytes: int = 10 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,8 @@ class JobSpec:
     """One job. `id` is that of the attempt; `epoch` grows with each claim of it.
 
     `image` carries the runner layer (with `ca_bundle`: and the user's certificates). `nonce` marks the
-    entrypoint's own lines in the output; the code under test does not get to know it.
+    entrypoint's own lines in the output; the code under test does not get to know it. `runtime` is the engine's name
+    of another one than its default; `labels` say whose the job is.
     """
 
     id: str
@@ -73,7 +83,9 @@ class JobSpec:
     steps: tuple[Step, ...]
     caches: tuple[CacheMount, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    network: Network = "internet"
+    network: Network = "fenced"
+    runtime: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
@@ -83,12 +95,19 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job that was started: its id and epoch, what the backend calls it, and the nonce of its markers."""
+    """A job that was started: its id and epoch, what the backend calls it, and the nonce of its markers.
+
+    Of one that was adopted, `age_seconds` is how long ago it started, and `adopted_at` the backend's clock at the
+    adoption, in nanoseconds since the epoch; both are 0 for one that was started just now.
+    """
 
     id: str
     handle: str
     epoch: int
     nonce: str
+    is_fenced: bool = False
+    age_seconds: float = field(default=0.0, compare=False)
+    adopted_at: int = field(default=0, compare=False)
 
 
 class JobStatus(StrEnum):
@@ -138,13 +157,28 @@ class Report:
 class JobResult:
     """How a job ended, by the backend; `report` is None where there is no valid result file.
 
-    `fault` says why the backend could not run it at all, and is empty otherwise.
+    `fault` says why the backend could not run it, and is empty otherwise. `summary` is the Markdown that the job wrote
+    for people, empty where it wrote none.
     """
 
     exit_code: int
     out_of_memory: bool
     report: Report | None
     fault: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which files of a job are asked for. `choose` gets paths below the workspace and returns those it wants, in order.
+
+    A file of more than `file_bytes`, and what is beyond `total_bytes` or `most` files, comes without its content.
+    """
+
+    choose: Callable[[Iterable[str]], list[str]]
+    file_bytes: int = 20 * 2**20
+    total_bytes: int = 50 * 2**20
+    most: int = 100
 
 
 class Runner(Protocol):
@@ -172,6 +206,18 @@ class Runner(Protocol):
 
     async def result(self, job: Job) -> JobResult:
         """Return how the job ended; waits for its end."""
+        ...
+
+    async def fault(self, job: Job) -> str:
+        """Return why the job cannot go on, once that is so; a backend that sees no such thing waits for ever."""
+        ...
+
+    async def usage(self, job: Job) -> int:
+        """Return the bytes that the job has written into its own layer; 0 where it is gone."""
+        ...
+
+    def files(self, job: Job, wanted: Wanted) -> AsyncGenerator[Artifact, None]:
+        """Yield the files that a job which has ended left and that are wanted."""
         ...
 
     async def remove(self, job: Job) -> None:

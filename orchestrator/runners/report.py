@@ -12,20 +12,25 @@ from orchestrator.runners.interface import Report, ReportedStep
 
 REPORT_BYTES = 256 * 1024
 """The largest result file that is read: several times what a thousand steps need."""
+SUMMARY_BYTES = 64 * 1024
+"""The largest summary that is read: a check run shows no more."""
 _PHASES = ("start", "checkout", "setup", "fast", "full", "done")
 _STEPS = 1000
 _SECONDS = 10**7
 
 
-def report_in_tar(archive: bytes) -> bytes | None:
-    """Return the content of the regular file that is the first member of the engine's tar, else None."""
+def file_in_tar(archive: bytes, limit: int = REPORT_BYTES) -> bytes | None:
+    """Return the content of the regular file that is the first member of the engine's tar, else None.
+
+    One of more than `limit` bytes is None, too.
+    """
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as members:
             member = members.next()
-            if member is None or not member.isreg() or member.size > REPORT_BYTES:
+            if member is None or not member.isreg() or member.size > limit:
                 return None
             content = members.extractfile(member)
-            return None if content is None else content.read(REPORT_BYTES)
+            return None if content is None else content.read(limit)
     except (tarfile.TarError, OSError, ValueError):
         return None
 

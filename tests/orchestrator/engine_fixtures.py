@@ -11,6 +11,9 @@ import pytest
 from draftsman.domain.plan import Plan
 from orchestrator.caches import CacheMount
 from orchestrator.engine import Engine, connect
+from orchestrator.fence.holder import Fences
+from orchestrator.fence.rules import FencePolicy
+from orchestrator.helper import Helper
 from orchestrator.images.build import BuildSettings
 from orchestrator.images.ensure import Shop, Wanted, ensure_image
 from orchestrator.runners.docker import DockerRunner
@@ -43,10 +46,16 @@ async def engine() -> AsyncIterator[Engine]:
     await connected.close()
 
 
+@pytest.fixture(scope="session")
+def fences(engine: Engine) -> Fences:
+    """Network fences with nobody's exceptions."""
+    return Fences(Helper(engine, BuildSettings()), FencePolicy())
+
+
 @pytest.fixture
-def runner(engine: Engine) -> DockerRunner:
+def runner(engine: Engine, fences: Fences) -> DockerRunner:
     """The runner under test."""
-    return DockerRunner(engine)
+    return DockerRunner(engine, fences)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +97,9 @@ async def spec_of(engine: Engine, commit: Commit, image: str) -> AsyncIterator[C
         **changes: object,
     ) -> JobSpec:
         plan: Plan = make_plan("", setup=setup, fast=fast, full=full)
-        spec = JobSpec(str(uuid.uuid4()), "acme/widgets", commit.sha, image, plan.steps, caches=caches)
+        # A fence of its own for each job takes a quarter of a second: those that are about it ask for one.
+        identity = str(uuid.uuid4())
+        spec = JobSpec(identity, "acme/widgets", commit.sha, image, plan.steps, caches=caches, network="open")
         made.append(replace(spec, **changes))  # type: ignore[arg-type]
         return made[-1]
 

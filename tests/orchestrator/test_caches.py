@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import replace
 
 import pytest
 
-from orchestrator.caches import CacheMount, cache_mounts, ensure_volumes
-from orchestrator.engine import Engine
+from orchestrator.caches import cache_mounts, cache_scope
 
 
 @pytest.mark.parametrize(
@@ -82,14 +80,10 @@ def test_a_scope_changes_nothing_but_the_volume() -> None:
     assert replace(own, volume=shared.volume) == shared
 
 
-@pytest.mark.engine
-async def test_volumes_are_made_with_their_labels_and_kept(engine: Engine) -> None:
-    name = f"draftsman-tests-{uuid.uuid4().hex}"
-    mount = CacheMount("uv", name, "/x")
-    try:
-        await ensure_volumes(engine, [mount])
-        await ensure_volumes(engine, [mount])
-        volume = await engine.call("GET", f"volumes/{name}")
-        assert volume["Labels"] == {"draftsman.managed": "1", "draftsman.cache": "uv"}
-    finally:
-        await engine.call("DELETE", f"volumes/{name}")
+def test_users_and_private_repositories_have_volumes_of_their_own() -> None:
+    scopes = [cache_scope("acme", private=False), cache_scope("acme", private=True)]
+    scopes += [cache_scope(None, private=False), cache_scope(None, private=True)]
+    names = [cache_mounts(["pip"], scope, uid=uid)[0].volume for scope in scopes for uid in (0, 1000, 1001)]
+    assert len(set(names)) == 12
+    assert names[0] == "draftsman_acme_pip_cache"
+    assert names[6] == "draftsman_pip_cache"

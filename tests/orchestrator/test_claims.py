@@ -15,6 +15,7 @@ from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, 
 from draftsman.store import attempts, audit, logs, runs
 from draftsman.store.database import Pool
 from draftsman.store.runs import Wanted
+from orchestrator.cancellation import Cancellation
 from orchestrator.claims import ClaimRules, Claims
 from orchestrator.upkeep import reconcile
 
@@ -201,12 +202,14 @@ async def test_a_claim_that_postgres_refuses_ends_no_attempt_that_goes_on(pool: 
     await asyncio.gather(claims, return_exceptions=True)
 
 
-async def test_a_lease_that_is_taken_away_cancels_the_execution(pool: Pool[Any]) -> None:
+async def test_a_lease_that_is_taken_away_leaves_the_execution_off(pool: Pool[Any]) -> None:
     cancelled = asyncio.Event()
 
-    async def execute(_: Attempt, __: Sink, cancel: asyncio.Event) -> Outcome:
-        await cancel.wait()
-        cancelled.set()
+    async def execute(_: Attempt, __: Sink, ___: asyncio.Event) -> Outcome:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
         return SUCCESS
 
     attempt_id = await queue_run(pool, "a")
@@ -223,3 +226,35 @@ async def test_a_lease_that_is_taken_away_cancels_the_execution(pool: Pool[Any])
     attempt = await attempts.get(pool, attempt_id)
     assert attempt is not None
     assert attempt.state is RunState.PREPARING
+
+
+async def test_a_cancel_ends_what_is_queued_at_once_and_reaches_what_is_under_way(pool: Pool[Any]) -> None:
+    async def execute(_: Attempt, __: Sink, cancel: Cancellation) -> Outcome:
+        await cancel.wait()
+        return Outcome(Conclusion.CANCELLED, cancel.title)
+
+    queued = await queue_run(pool, "a")
+    assert await attempts.ask_cancel(pool, queued, by="alice", reason="by alice")
+    ended = await finished(pool, queued)
+    assert (ended.conclusion, ended.title) == (Conclusion.CANCELLED, "cancelled by alice")
+    running = await queue_run(pool, "b")
+    claims = asyncio.create_task(Claims(pool, execute, rules()).run())
+    async with asyncio.timeout(10):
+        while await pool.fetchval("SELECT state FROM attempts WHERE id = $1", running) != "preparing":
+            await asyncio.sleep(0.02)
+    assert await attempts.ask_cancel(pool, running, by="bob", reason="by bob")
+    ended = await finished(pool, running)
+    assert (ended.conclusion, ended.title) == (Conclusion.CANCELLED, "cancelled by bob")
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    assert not await attempts.ask_cancel(pool, running, by="bob", reason="by bob")
+
+
+async def test_a_worker_takes_back_what_it_held_when_it_died(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a")
+    assert await claim(pool, "w1") is not None
+    assert await attempts.give_back_of(pool, "w2") == []
+    assert await attempts.give_back_of(pool, "w1") == [attempt_id]
+    again = await claim(pool, "w1")
+    assert again is not None
+    assert again.epoch == 2

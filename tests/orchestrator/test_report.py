@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.runners.interface import Report, ReportedStep
-from orchestrator.runners.report import REPORT_BYTES, read_report, report_in_tar
+from orchestrator.runners.report import REPORT_BYTES, file_in_tar, read_report
 
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -82,17 +82,17 @@ def _tar(member: tarfile.TarInfo, content: bytes = b"") -> bytes:
 
 
 def test_only_a_regular_file_is_read() -> None:
-    assert report_in_tar(_tar(tarfile.TarInfo("result.json"), b"{}")) == b"{}"
+    assert file_in_tar(_tar(tarfile.TarInfo("result.json"), b"{}")) == b"{}"
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
         member = tarfile.TarInfo("result.json")
         member.type, member.linkname = kind, "/etc/passwd"
-        assert report_in_tar(_tar(member)) is None
+        assert file_in_tar(_tar(member)) is None
 
 
 def test_a_file_that_is_too_large_is_not_read() -> None:
-    assert report_in_tar(_tar(tarfile.TarInfo("result.json"), b" " * (REPORT_BYTES + 1))) is None
+    assert file_in_tar(_tar(tarfile.TarInfo("result.json"), b" " * (REPORT_BYTES + 1))) is None
 
 
 @given(st.binary(max_size=2000))
 def test_no_tar_makes_it_fail(archive: bytes) -> None:
-    report_in_tar(archive)
+    file_in_tar(archive)

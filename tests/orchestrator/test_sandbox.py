@@ -9,9 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from draftsman.domain.run import Conclusion
+from orchestrator.cancellation import Cancellation
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec, JobStatus, Limits
-from orchestrator.sandbox import JobEnd, run_job
+from orchestrator.sandbox import JobEnd, Watching, run_job
 from tests.orchestrator.sandbox_parts import Commit, Remembered
 
 pytestmark = pytest.mark.engine
@@ -22,11 +23,13 @@ SpecOf = Callable[..., JobSpec]
 async def _run(
     runner: DockerRunner, commit: Commit, spec: JobSpec, cancel_after: float | None = None
 ) -> tuple[JobEnd, Remembered]:
-    seen, cancel = Remembered(), asyncio.Event()
+    seen, cancel = Remembered(), Cancellation()
     if cancel_after is not None:
-        asyncio.get_running_loop().call_later(cancel_after, cancel.set)
-    end = await run_job(runner, spec, commit.bundle, seen, cancel=cancel)
-    assert await runner.adopt(spec.id) is None, "the container is gone"
+        asyncio.get_running_loop().call_later(cancel_after, cancel.ask, "by alice")
+    end = await run_job(runner, spec, commit.bundle, seen, Watching(cancel))
+    job = await runner.adopt(spec.id)
+    assert job is not None, "the container is there until its result was kept"
+    await runner.remove(job)
     return end, seen
 
 
@@ -91,13 +94,13 @@ async def test_cancel(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> 
     begin = time.monotonic()
     end, _ = await _run(runner, commit, spec_of(fast=("sleep 100",)), cancel_after=3)
     assert time.monotonic() - begin < 12
-    assert (end.conclusion, end.title) == (Conclusion.CANCELLED, "cancelled")
+    assert (end.conclusion, end.title) == (Conclusion.CANCELLED, "cancelled by alice")
 
 
 async def test_cancelled_before_the_start(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
-    cancel = asyncio.Event()
-    cancel.set()
-    end = await run_job(runner, spec_of(fast=("true",)), commit.bundle, Remembered(), cancel=cancel)
+    cancel = Cancellation()
+    cancel.ask()
+    end = await run_job(runner, spec_of(fast=("true",)), commit.bundle, Remembered(), Watching(cancel))
     assert (end.conclusion, end.exit_code) == (Conclusion.CANCELLED, None)
 
 
@@ -115,7 +118,7 @@ async def test_a_step_that_forges_success_gets_an_error(runner: DockerRunner, co
 async def test_a_sink_that_raises_ends_the_job(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     spec = spec_of(fast=("sleep 100",))
     with pytest.raises(RuntimeError, match="as the test wants"):
-        await run_job(runner, spec, commit.bundle, Remembered(fail_at="fast-1"), cancel=asyncio.Event())
+        await run_job(runner, spec, commit.bundle, Remembered(fail_at="fast-1"), Watching())
     assert await runner.adopt(spec.id) is None
 
 
@@ -123,7 +126,7 @@ async def test_a_worker_that_shuts_down_leaves_the_job_for_the_next(
     runner: DockerRunner, commit: Commit, spec_of: SpecOf
 ) -> None:
     spec, seen = spec_of(fast=("sleep 3; echo done",)), Remembered()
-    task = asyncio.create_task(run_job(runner, spec, commit.bundle, seen, cancel=asyncio.Event()))
+    task = asyncio.create_task(run_job(runner, spec, commit.bundle, seen, Watching()))
     async with asyncio.timeout(20):
         while not seen.started:
             await asyncio.sleep(0.05)

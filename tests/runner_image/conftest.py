@@ -1,5 +1,5 @@
 """Fixtures of the tests below this folder."""
 
-from tests.orchestrator.engine_fixtures import commit, engine, image, image_of, runner, spec_of
+from tests.orchestrator.engine_fixtures import commit, engine, fences, image, image_of, runner, spec_of
 
-__all__ = ["commit", "engine", "image", "image_of", "runner", "spec_of"]
+__all__ = ["commit", "engine", "fences", "image", "image_of", "runner", "spec_of"]

@@ -11,7 +11,7 @@ from draftsman.domain.run import Conclusion
 from orchestrator.engine import Engine
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec
-from orchestrator.sandbox import JobEnd, run_job
+from orchestrator.sandbox import JobEnd, Watching, run_job
 from tests.orchestrator.engine_fixtures import WITH_BASH, WITH_BUSYBOX, WITH_GIT, WITH_USER
 from tests.orchestrator.sandbox_parts import Commit, Remembered
 
@@ -28,7 +28,7 @@ async def image(request: pytest.FixtureRequest, image_of: Callable[[str], Awaita
 
 async def _run(runner: DockerRunner, commit: Commit, spec: JobSpec) -> tuple[JobEnd, Remembered]:
     seen = Remembered()
-    return await run_job(runner, spec, commit.bundle, seen, cancel=asyncio.Event()), seen
+    return await run_job(runner, spec, commit.bundle, seen, Watching()), seen
 
 
 async def test_runs_every_tier_in_the_checked_out_commit(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
@@ -69,10 +69,12 @@ async def test_a_failing_full_step(runner: DockerRunner, commit: Commit, spec_of
 
 
 async def test_output_comes_out_as_it_went_in(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
-    spec = spec_of(fast=("printf 'no newline'", "echo out; echo err >&2; echo out", "printf '\\n\\n'", "cat"))
+    spec = spec_of(
+        fast=("printf 'no newline'", "echo out; sleep 0.1; echo err >&2; sleep 0.1; echo out", "printf '\\n\\n'", "cat")
+    )
     end, seen = await _run(runner, commit, spec)
     assert end.conclusion is Conclusion.SUCCESS
-    assert [seen.text(f"fast-{number}") for number in (1, 2, 3, 4)] == ["no newline", "out\nerr\nout\n", "\n\n", ""]
+    assert [seen.text(f"fast-{number}") for number in (1, 2, 3, 4)] == ["no newline\n", "out\nerr\nout\n", "\n\n", ""]
 
 
 async def test_the_nonce_is_not_to_be_found(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-from pathlib import Path
 
 import aiohttp
 import asyncpg
@@ -49,6 +46,13 @@ async def job_containers(sha: str) -> list[str]:
     return output.decode().split()
 
 
+async def until_gone(sha: str) -> None:
+    """Wait until nothing of a job is on the engine: it is removed once its result was kept and can be shown."""
+    async with asyncio.timeout(20):
+        while await job_containers(sha):
+            await asyncio.sleep(0.1)
+
+
 async def test_a_push_and_a_pull_request_of_one_commit_are_one_run(world: World) -> None:
     repository = await world.github.create_repository("acme/both", files=CALCULATOR)
     await repository.commit({"README.md": "both\n"}, message="both", branch="feature")
@@ -79,7 +83,7 @@ async def test_nothing_of_a_job_is_left_on_the_engine(world: World) -> None:
     repository = await world.github.create_repository("acme/tidy", files=CALCULATOR)
     sha = await repository.commit({"README.md": "tidy\n"}, message="tidy", branch="feature")
     await world.results(sha)
-    assert await job_containers(sha) == []
+    await until_gone(sha)
 
 
 async def test_a_failing_test_is_shown_at_its_line(world: World) -> None:
@@ -208,20 +212,6 @@ async def test_the_page_of_a_run_shows_steps_and_log_and_escapes_both(world: Wor
     assert "<script" not in page
 
 
-@pytest.mark.linux_root  # finds the worker in /proc
-async def test_a_worker_that_is_killed_loses_no_run(world: World) -> None:
-    repository = await world.github.create_repository("acme/killed", files=SLOW)
-    sha = await repository.commit({"README.md": "killed\n"}, message="m", branch="feature")
-    while not await job_containers(sha):
-        await asyncio.sleep(0.1)
-    os.kill(_worker_of(world.product.process.pid), signal.SIGKILL)
-    results = await world.results(sha)
-    assert results["full"].conclusion == "success"
-    assert await job_containers(sha) == []
-    document = json.loads((await world.product.command("runs", "show", "--json", await _run_id(world, sha)))[1])
-    assert "lease.lost" in [event["action"] for event in document["history"]]
-
-
 async def test_the_command_line_shows_runs_and_logs(world: World) -> None:
     repository = await world.github.create_repository("acme/listed", files=CALCULATOR)
     sha = await repository.commit({"README.md": "listed\n"}, message="m", branch="feature")
@@ -241,17 +231,3 @@ async def test_the_command_line_shows_runs_and_logs(world: World) -> None:
 
 async def _run_id(world: World, sha: str) -> str:
     return str((await rows(world, "SELECT id FROM runs WHERE head_sha = $1", sha))[0]["id"])
-
-
-def _worker_of(parent: int) -> int:
-    """Return the pid of the `worker` child of `draftsman up`."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes().split(b"\0")
-                status = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if b"worker" in command and int(status[1]) == parent:
-                return int(folder.name)
-    raise AssertionError("no worker runs")
