@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 from draftsman import resources
 from draftsman.cli.home import prepare_home
@@ -69,11 +70,11 @@ def build_settings(settings: Settings) -> BuildSettings:
     )
 
 
-def fence_gate(settings: Settings, helper: Helper) -> FenceGate:
-    """Return the fence of this engine, not proven yet."""
+def fence_gate(settings: Settings, helper: Helper, *, memory: Path | None = None) -> FenceGate:
+    """Return the fence of this engine, not proven yet. `memory` is where it is noted that it held."""
     policy = read_policy(settings.fence_allow, settings.fence_deny, settings.proxies.values())
     made_with = host_config(limits(settings), engine_cpus=helper.engine.facts.cpus, runtime=settings.job_runtime)
-    return FenceGate(Fences(helper, policy, settings.job_dns), made_with)
+    return FenceGate(Fences(helper, policy, settings.job_dns), made_with, memory=memory)
 
 
 @asynccontextmanager
@@ -83,17 +84,18 @@ async def opened(
     records: Callable[[str], BuildRecords] | None = None,
     *,
     instance: str,
+    remember_fence: bool = False,
 ) -> AsyncIterator[Tools]:
     """Yield the tools of a worker on the engine that answers. Raises EngineError.
 
     `records` returns where failed builds of the engine with this id are remembered; nowhere by default. `instance` is
-    the id by which this Draftsman knows its containers.
+    the id by which this Draftsman knows its containers. With `remember_fence` the fence is proven once a day.
     """
     home = prepare_home(settings)
     bound = most(settings)
     engine = await docker.connect(settings.docker_host)
     helper = Helper(engine, build_settings(settings))
-    gate = fence_gate(settings, helper)
+    gate = fence_gate(settings, helper, memory=home / "fence-proof" if remember_fence else None)
     planner = Planner()
     warming = asyncio.create_task(planner.warm())
     try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
-from draftsman.domain.errors import HostError
+from draftsman.domain.errors import DraftsmanError, HostError
 from orchestrator.fence.holder import Fences
 from orchestrator.fence.proof import Proof, prove
 from orchestrator.runners.interface import Network
@@ -17,16 +20,21 @@ log = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 60.0
 """How long a fence that could not be proven is not tried again."""
+_REMEMBERED_SECONDS = 86_400.0
 
 Policy = Literal["internet", "none"]
 
 
 class FenceGate:
-    """The fence of one engine and runtime. `host_config` is what jobs are made with."""
+    """The fence of one engine and runtime. `host_config` is what jobs are made with.
 
-    def __init__(self, fences: Fences, host_config: Mapping[str, Any]) -> None:
+    With `memory`, a fence that held is taken to hold for a day: a command that runs once need not prove it each time.
+    """
+
+    def __init__(self, fences: Fences, host_config: Mapping[str, Any], *, memory: Path | None = None) -> None:
         self.fences = fences
         self._host_config = host_config
+        self._memory = memory
         self._proof: Proof | None = None
         self._proven_at = 0.0
         self._proving = asyncio.Lock()
@@ -35,11 +43,41 @@ class FenceGate:
         """Return whether the fence holds: proven once, and what failed is tried again after a minute."""
         async with self._proving:
             if self._proof is None or (not self._proof.holds and time.monotonic() - self._proven_at > _AGAIN_SECONDS):
-                self._proof = await prove(self.fences, self._host_config)
+                self._proof = await self._remembered() or await self._prove()
                 self._proven_at = time.monotonic()
-                if not self._proof.holds:
-                    log.error("no network fence: %s", self._proof.fault)
             return self._proof
+
+    async def _prove(self) -> Proof:
+        proof = await prove(self.fences, self._host_config)
+        if proof.holds:
+            await self._remember()
+        else:
+            log.error("no network fence: %s", proof.fault)
+        return proof
+
+    async def _remembered(self) -> Proof | None:
+        if self._memory is None:
+            return None
+        try:
+            key, _, at = (await asyncio.to_thread(self._memory.read_text)).partition(" ")
+            is_young = 0 <= time.time() - float(at) < _REMEMBERED_SECONDS
+            return Proof() if is_young and key == await self._key() else None
+        except (OSError, ValueError, DraftsmanError):
+            return None
+
+    async def _remember(self) -> None:
+        if self._memory is None:
+            return
+        try:
+            await asyncio.to_thread(self._memory.write_text, f"{await self._key()} {time.time():.0f}")
+        except (OSError, DraftsmanError) as error:
+            log.warning("that the fence holds was not noted: %s", error)
+
+    async def _key(self) -> str:
+        """Return what the proof depends on: the engine, what its host has, the rules, and how jobs are made."""
+        engine = self.fences.helper.engine.facts
+        parts = [engine.id, engine.version, self.fences.helper.version, await self.fences.rules(), self._host_config]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def choose_network(policy: Policy, *, trusted: bool, fault: str, required: bool) -> tuple[Network, str]:

@@ -91,7 +91,7 @@ class Fences:
     async def raise_for(self, job_id: str, labels: Mapping[str, str]) -> str:
         """Return the id of a holder whose rules are in force. One that an earlier claim left gives way."""
         await self.helper.ensure()
-        rules = await self._rules()
+        rules = await self.rules()
         name = holder_name(job_id)
         try:
             return await self._raised(name, rules, labels)
@@ -163,7 +163,8 @@ class Fences:
         """Remove the fence of a job; none is no error."""
         await remove_container(self._engine, holder_name(job_id))
 
-    async def _rules(self) -> str:
+    async def rules(self) -> str:
+        """Return the rules that a fence raised now gets."""
         async with self._looking:
             now = time.monotonic()
             if self._seen is None or now - self._seen.at > _HOST_SECONDS:

@@ -26,6 +26,11 @@ class GemIndex:
     asked: list[str] = field(default_factory=list)
 
     @property
+    def address(self) -> str:
+        """Return the address and port of the index: on this host, which no job reaches unless somebody allows it."""
+        return self.url.removeprefix("http://").rstrip("/")
+
+    @property
     def downloads(self) -> list[str]:
         """Return the gems that were downloaded, in order."""
         return [path for path in self.asked if path.startswith("/gems/")]

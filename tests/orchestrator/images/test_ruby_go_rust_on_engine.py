@@ -75,13 +75,16 @@ class Ran:
         return {step["command"]: step["exit_code"] for step in self.result["steps"]}
 
 
-def run(folder: Path, files: dict[str, str], *images: str) -> Ran:
-    """Run the checks of a repository that holds these files; the images are made present first."""
+def run(folder: Path, files: dict[str, str], *images: str, allow: str = "") -> Ran:
+    """Run the checks of a repository that holds these files; the images are made present first.
+
+    `allow` is what jobs may reach although it is private.
+    """
     ensure(find_client(), images, lambda _: None)
     repository = make_commit(folder, files).folder
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DRAFTSMAN_", "GITHUB_"))}
     order = [sys.executable, "-m", "draftsman.cli.main", "run", str(repository), "--json"]
-    environment = kept | {"DRAFTSMAN_HOME": str(folder / "home"), "NO_COLOR": "1"}
+    environment = kept | {"DRAFTSMAN_HOME": str(folder / "home"), "NO_COLOR": "1", "DRAFTSMAN_FENCE_ALLOW": allow}
     done = subprocess.run(order, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.stdout.startswith("{"), done.stderr
     return Ran(json.loads(done.stdout), done.stderr)
@@ -126,10 +129,10 @@ def gem() -> tuple[str, bytes]:
 def test_bundler_installs_from_an_index_and_then_from_the_cache(tmp_path: Path, gem: tuple[str, bytes]) -> None:
     name, content = gem
     with served(index_of(name, content)) as index:
-        first = run(tmp_path / "first", ruby_files(index, name), RUBY)
+        first = run(tmp_path / "first", ruby_files(index, name), RUBY, allow=index.address)
         assert first.result["conclusion"] == "success", first.log
         assert index.downloads == [f"/gems/{name}-1.0.0.gem"]
-        second = run(tmp_path / "second", ruby_files(index, name, expected=4), RUBY)
+        second = run(tmp_path / "second", ruby_files(index, name, expected=4), RUBY, allow=index.address)
     assert index.downloads == [f"/gems/{name}-1.0.0.gem"], "the second run takes the gem from the cache"
     assert second.result["conclusion"] == "failure"
     assert "got 3" in second.log
@@ -140,7 +143,7 @@ def test_a_lock_that_the_gemfile_outgrew_fails_the_setup(tmp_path: Path, gem: tu
     name, content = gem
     with served(index_of(name, content)) as index:
         files = ruby_files(index, name)
-        ran = run(tmp_path, files | {"Gemfile": files["Gemfile"] + 'gem "other"\n'}, RUBY)
+        ran = run(tmp_path, files | {"Gemfile": files["Gemfile"] + 'gem "other"\n'}, RUBY, allow=index.address)
     assert ran.result["conclusion"] == "failure"
     assert ran.commands == {"BUNDLE_FROZEN=true bundle install": 16}
 
@@ -154,7 +157,7 @@ def test_ruby_and_node_share_an_image(tmp_path: Path, gem: tuple[str, bytes]) ->
         "web/app.test.js": 'require("node:test")("works", () => {});\n',
     }
     with served(index_of(name, content)) as index:
-        ran = run(tmp_path, ruby_files(index, name) | node, RUBY, NODE)
+        ran = run(tmp_path, ruby_files(index, name) | node, RUBY, NODE, allow=index.address)
     assert ran.result["conclusion"] == "success", ran.log
     assert "npm test" in ran.commands
     assert any("bundle exec ruby" in command for command in ran.commands)
