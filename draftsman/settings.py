@@ -81,6 +81,7 @@ class Settings(BaseModel):
     artifact_days: float = Field(14, gt=0)
     audit_days: float = Field(365, gt=0)
     cache_days: float = Field(30, gt=0)
+    cache_mb: int = Field(10_240, ge=1)
     image_days: float = Field(30, gt=0)
     image_keep: int = Field(3, ge=1)
     mirror_days: float = Field(60, gt=0)

@@ -31,6 +31,7 @@ from orchestrator.engine import Engine
 from orchestrator.fence.gate import FenceGate, Policy, choose_network
 from orchestrator.findings import find
 from orchestrator.git import GitError
+from orchestrator.helper import Helper
 from orchestrator.hinted_tree import read_tree
 from orchestrator.images.build import BuildSettings
 from orchestrator.images.ensure import Ready, Shop, ensure_image
@@ -109,8 +110,10 @@ class Tools:
     most: Limits
     network: Policy
     gate: FenceGate
+    helper: Helper
     caches: CacheViews
     instance: str
+    scratch: Path
     fence_required: bool = False
     runtime: str = ""
     disk: DiskWatch | None = None
@@ -217,7 +220,7 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation,
             plan = ready.plan
             await sink(Planned(plan))
         await sink(ImageReady(image))
-        fault = "" if tools.network == "none" else (await _unless(cancel, _waited(proving))).fault
+        fault = "" if tools.network == "none" else (await _unless(cancel, tools.gate.proof())).fault
         await sink(Entered(RunState.RUNNING))
         gathered = _Gathered(sink)
         with timings.of("job"):
@@ -225,11 +228,6 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation,
         return await _judged(plan, image, end, gathered, tree.paths)
     finally:
         proving.cancel()
-        await asyncio.gather(proving, return_exceptions=True)
-
-
-async def _waited(task: asyncio.Task[_T]) -> _T:
-    return await asyncio.shield(task)
 
 
 async def _judged(plan: Plan, image: ImageUsed, end: JobEnd, gathered: _Gathered, paths: frozenset[str]) -> Outcome:
@@ -324,7 +322,8 @@ async def _run(
     mounts = await tools.caches.open(
         cache_mounts(plan.caches, scope, uid=uid), uid=uid, job=order.id, trusted=order.trusted
     )
-    with tempfile.TemporaryDirectory(prefix="draftsman-") as folder:
+    tools.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tools.scratch) as folder:
         bundle = Path(folder) / "source.bundle"
         await mirror.bundle(order.id, bundle)
         spec = replace(_spec(order, tools, plan, image), caches=mounts, network=network)

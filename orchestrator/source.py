@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import re
 import shutil
 import sys
@@ -83,6 +84,7 @@ class Mirror:
             if not await self._has(sha):
                 await self._fetch(remote, sha, run)
             await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
+            os.utime(self.folder)  # upkeep removes mirrors that nobody fetched into for long
 
     def _remove_stale_locks(self) -> None:
         """Remove what a git that was killed long ago left locked."""

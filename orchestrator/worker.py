@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from arq.connections import ArqRedis
+from arq.cron import cron
 from arq.typing import StartupShutdown
 from arq.worker import Worker, func
 
@@ -19,23 +21,45 @@ _POLL_SECONDS = 0.05  # arq's default of 0.5 s would be a mean wait of 250 ms fo
 _RESTART_SECONDS = 1
 
 
+Upkeep = Callable[[bool], Awaitable[None]]
+"""Removes what was left behind; of dependency caches, too, where it is told so. It raises nothing."""
+
+
 async def listen(redis_url: str, claims: Claims) -> None:
     """Turn wake-ups into claims for ever. Where Redis goes away, the arq loop is started anew until it is back.
 
     The log is told once that it went, and once that it came back.
     """
+
+    def back() -> None:
+        claims.wake()  # for those that were lost meanwhile
+
+    await _keep_running(redis_url, lambda redis, connected: _arq_worker(redis, claims, connected), back)
+
+
+async def keep_up(redis_url: str, name: str, upkeep: Upkeep) -> None:
+    """Call the upkeep every hour, and once a month for the caches, for ever.
+
+    By arq's cron, in a queue of this worker's own: each has an engine that no other one sees to.
+    """
+    await _keep_running(redis_url, lambda redis, connected: _cron_worker(redis, name, upkeep, connected), lambda: None)
+
+
+async def _keep_running(
+    redis_url: str, make: Callable[[ArqRedis, StartupShutdown], Worker], back: Callable[[], None]
+) -> None:
     away = False
 
     async def connected(ctx: dict[Any, Any]) -> None:
         nonlocal away
         if away:
-            log.warning("wake-ups of Redis are heard again")
+            log.warning("Redis is heard again")
         away = False
-        claims.wake()  # for those that were lost meanwhile
+        back()
 
     while True:
         redis = redis_client(redis_url)
-        worker = _arq_worker(redis, claims, connected)
+        worker = make(redis, connected)
         try:
             await worker.async_run()
         except REDIS_AWAY as error:
@@ -46,6 +70,28 @@ async def listen(redis_url: str, claims: Claims) -> None:
             await _end(worker)
             await redis.aclose()
         await asyncio.sleep(_RESTART_SECONDS)
+
+
+def _cron_worker(redis: ArqRedis, name: str, upkeep: Upkeep, connected: StartupShutdown) -> Worker:
+    async def hourly(ctx: dict[Any, Any]) -> None:
+        await upkeep(False)
+
+    async def monthly(ctx: dict[Any, Any]) -> None:
+        await upkeep(True)
+
+    return Worker(
+        cron_jobs=[
+            cron(hourly, name="upkeep", minute=17, timeout=1800, keep_result=0, max_tries=1),
+            cron(monthly, name="cache upkeep", day=1, hour=4, minute=43, timeout=3600, keep_result=0, max_tries=1),
+        ],
+        redis_pool=redis,
+        queue_name=f"{QUEUE}:upkeep:{name}",
+        on_startup=connected,
+        handle_signals=False,
+        poll_delay=5,
+        health_check_interval=60,
+        max_jobs=1,
+    )
 
 
 def _arq_worker(redis: ArqRedis, claims: Claims, connected: StartupShutdown) -> Worker:

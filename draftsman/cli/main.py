@@ -123,6 +123,19 @@ def doctor(
 
 
 @app.command()
+def gc(
+    caches: Annotated[bool, typer.Option("--caches", help="Remove all dependency caches that no job has.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, say what would go.")] = False,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Remove what runs left behind: containers, volumes, old images, logs, mirrors. The worker does so by itself."""
+    from draftsman.cli.gc import gc as command
+
+    _finish(command(settings_of.read(env_file), caches=caches, dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
 def migrate(env_file: EnvFile = None) -> None:
     """Bring the database to this version's schema."""
     from draftsman.cli.migrate import migrate as command
@@ -158,12 +171,36 @@ def runs_show(run_id: RunId, as_json: Json = False, env_file: EnvFile = None) ->
 def runs_logs(
     run_id: RunId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has finished.")] = False,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Begin lines with time and stream.")] = False,
     env_file: EnvFile = None,
 ) -> None:
     """Print the log of a run's newest attempt."""
     from draftsman.cli.runs import print_log
 
-    _finish(print_log(settings_of.read(env_file), run_id, follow=follow))
+    _finish(print_log(settings_of.read(env_file), run_id, follow=follow, timestamps=timestamps))
+
+
+@runs_app.command("cancel")
+def runs_cancel(run_id: RunId, env_file: EnvFile = None) -> None:
+    """Cancel a run: at once where it waits or is queued, within seconds where it is under way."""
+    from draftsman.cli.runs import cancel_run
+
+    _finish(cancel_run(settings_of.read(env_file), run_id))
+
+
+@runs_app.command("artifacts")
+def runs_artifacts(
+    run_id: RunId,
+    download: Annotated[
+        Path | None, typer.Option("--download", metavar="DIR", help="Write them into a folder.")
+    ] = None,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """List the files that a run's newest attempt left, or download them."""
+    from draftsman.cli.artifacts import artifacts as command
+
+    _finish(command(settings_of.read(env_file), run_id, download=download, as_json=as_json))
 
 
 def main() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from draftsman.domain.run import Attempt, RunState
 from draftsman.settings import Settings
 from draftsman.store import attempts, audit, logs, runs, steps
 from draftsman.store.database import Pool
+from draftsman.store.logs import LogChunk, Mark
 
 _FOLLOW_SECONDS = 0.5
 
@@ -53,7 +56,7 @@ async def list_runs(settings: Settings, *, repo: str | None, limit: int, as_json
 async def show_run(settings: Settings, run_id: str, *, as_json: bool) -> int:
     """Print one run: its attempts, the newest one's steps, findings and evidence, and its history."""
     async with services.opened(services.found(settings).database_url, size=2) as pool:
-        document = await _document(pool, await _find(pool, run_id))
+        document = await _document(pool, await find_run(pool, run_id))
     if as_json:
         print(json.dumps(document, indent=2, default=str))
     else:
@@ -61,14 +64,26 @@ async def show_run(settings: Settings, run_id: str, *, as_json: bool) -> int:
     return 0
 
 
-async def print_log(settings: Settings, run_id: str, *, follow: bool) -> int:
+async def cancel_run(settings: Settings, run_id: str) -> int:
+    """Have the newest attempt end. Raises DraftsmanError where it has ended already."""
+    async with services.opened(services.found(settings).database_url, size=2) as pool:
+        attempt = (await attempts.of_run(pool, await find_run(pool, run_id)))[0]
+        name = getpass.getuser()
+        if not await attempts.ask_cancel(pool, attempt.id, by=f"{name} (command line)", reason=f"by {name}"):
+            raise DraftsmanError(f"The run {str(attempt.run.id)[:8]} is not under way: there is nothing to cancel.")
+    terminal.console().print(f"The run {str(attempt.run.id)[:8]} of {quoted(attempt.run.repository.full_name)} ends.")
+    return 0
+
+
+async def print_log(settings: Settings, run_id: str, *, follow: bool, timestamps: bool = False) -> int:
     """Print the log of the newest attempt; with `follow`, go on until it has finished."""
     colours = sys.stdout.isatty()
     async with services.opened(services.found(settings).database_url, size=2) as pool:
-        attempt_id = (await attempts.of_run(pool, await _find(pool, run_id)))[0].id
+        attempt_id = (await attempts.of_run(pool, await find_run(pool, run_id)))[0].id
         position = 0
         section = ""
         lines = HarmlessLines(colours=colours)
+        stamps = Stamps() if timestamps else None
         while True:
             attempt = await attempts.get(pool, attempt_id)
             async for chunk in logs.read(pool, attempt_id, after=position):
@@ -76,18 +91,48 @@ async def print_log(settings: Settings, run_id: str, *, follow: bool) -> int:
                 if chunk.section != section:
                     section = chunk.section
                     _print_lines([*lines.finish(), f"--- {harmless(section)}"])
-                _print_lines(lines.feed(chunk.content))
+                _print_lines(lines.feed(chunk.content if stamps is None else stamps.stamped(chunk)))
             if not follow or attempt is None or attempt.state is RunState.FINISHED:
                 _print_lines(lines.finish())
                 return 0
             await asyncio.sleep(_FOLLOW_SECONDS)
 
 
+class Stamps:
+    """Puts time and stream before the lines of a log, of which a chunk may begin in the midst of one."""
+
+    def __init__(self) -> None:
+        self._at_line_start = True
+        self._section = ""
+
+    def stamped(self, chunk: LogChunk) -> bytes:
+        """Return the content with `12:34:56.789 out | ` before each line; without a time where nobody took it."""
+        if chunk.section != self._section:
+            self._section, self._at_line_start = chunk.section, True
+        marks = chunk.marks or (Mark(0, "", 0),)
+        ends = [mark.offset for mark in marks[1:]] + [len(chunk.content)]
+        text = b""
+        for mark, end in zip(marks, ends, strict=True):
+            stamp = self._stamp(mark)
+            for line in chunk.content[mark.offset : end].splitlines(keepends=True):
+                text += (stamp if self._at_line_start else b"") + line
+                self._at_line_start = line.endswith((b"\n", b"\r"))
+        return text
+
+    @staticmethod
+    def _stamp(mark: Mark) -> bytes:
+        if not mark.at:
+            return b" " * 16 + b" | "
+        at = datetime.fromtimestamp(mark.at / 1000, tz=UTC)
+        return f"{at:%H:%M:%S}.{mark.at % 1000:03} {mark.stream.removeprefix('std')} | ".encode()
+
+
 def _print_lines(lines: list[str]) -> None:
     print("".join(f"{line}\n" for line in lines), end="", flush=True)
 
 
-async def _find(pool: Pool[Any], prefix: str) -> UUID:
+async def find_run(pool: Pool[Any], prefix: str) -> UUID:
+    """Return the run whose id, or that of an attempt of it, begins so. Raises DraftsmanError where not one does."""
     found = await attempts.find(pool, prefix)
     if not found:
         raise DraftsmanError(f"There is no run {prefix!r}; `draftsman runs list` shows the newest.")

@@ -112,8 +112,10 @@ async def opened(
             most=bound,
             network=settings.job_network,
             gate=gate,
+            helper=helper,
             caches=CacheViews(helper, instance),
             instance=instance,
+            scratch=home / "scratch",
             fence_required=settings.fence == "required",
             runtime=settings.job_runtime,
             disk=DiskWatch(helper, Floor(settings.disk_free_mb * _MEGABYTE)),
@@ -124,4 +126,5 @@ async def opened(
         warming.cancel()
         await asyncio.gather(warming, return_exceptions=True)  # what kept it from starting, the first plan says too
         await planner.close()
+        await gate.close()
         await engine.close()

@@ -8,21 +8,23 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 from draftsman.cli import services, tools
+from draftsman.cli.gc import clean, engine_upkeep, keep_of
 from draftsman.cli.github import opened_app
 from draftsman.cli.home import prepare_home
 from draftsman.cli.lifetime import until_told
-from draftsman.domain.errors import EngineError
+from draftsman.domain.errors import DraftsmanError, EngineError
 from draftsman.queue import WakeUps
 from draftsman.settings import Settings
 from draftsman.store import attempts
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.locks import held
+from draftsman.store.retention import old_rows
 from orchestrator.claims import ClaimRules, Claims
 from orchestrator.executor import executor, releaser
 from orchestrator.images.stored_records import StoredRecords
 from orchestrator.pipeline import Tools
 from orchestrator.upkeep import reconcile_regularly
-from orchestrator.worker import listen
+from orchestrator.worker import keep_up, listen
 from orchestrator.worker_name import worker_name
 
 log = logging.getLogger(__name__)
@@ -62,10 +64,25 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
         await until_told(
             claims.run(),
             listen(urls.redis_url, claims),
+            keep_up(urls.redis_url, name, lambda caches: _clean(settings, engine_tools, pool, caches=caches)),
             reconcile_regularly(pool, lambda: _wake(claims, wake_ups), max_claims=settings.max_claims),
             with_parent=with_parent,
         )
     return 0
+
+
+async def _clean(settings: Settings, engine_tools: _EngineTools, pool: Pool[Any], *, caches: bool) -> None:
+    """Remove what was left behind, and say in the log what that was."""
+    try:
+        kit = await engine_tools.ready()
+        gone = await clean(settings, await engine_upkeep(settings, kit.helper, pool), caches=caches)
+        rows = await old_rows(pool, keep_of(settings), dry_run=False)
+    except (DraftsmanError, *DATABASE_AWAY, *DATABASE_REFUSED) as error:
+        log.error("upkeep: %s", error)
+        return
+    for one in gone:
+        log.info("upkeep: removed %s %s, %s", one.kind, one.name, one.why)
+    log.info("upkeep: %d things removed, and of the database %s", len(gone), rows)
 
 
 async def _wake(claims: Claims, wake_ups: WakeUps) -> None:

@@ -35,17 +35,34 @@ class FenceGate:
         self.fences = fences
         self._host_config = host_config
         self._memory = memory
-        self._proof: Proof | None = None
+        self._proving: asyncio.Task[Proof] | None = None
         self._proven_at = 0.0
-        self._proving = asyncio.Lock()
 
     async def proof(self) -> Proof:
-        """Return whether the fence holds: proven once, and what failed is tried again after a minute."""
-        async with self._proving:
-            if self._proof is None or (not self._proof.holds and time.monotonic() - self._proven_at > _AGAIN_SECONDS):
-                self._proof = await self._remembered() or await self._prove()
-                self._proven_at = time.monotonic()
-            return self._proof
+        """Return whether the fence holds: proven once, and what failed is tried again after a minute.
+
+        Whoever waits may be cancelled: a proof that has begun comes to its end, since it has containers to remove.
+        """
+        if self._proving is None or self._is_worth_another_try(self._proving):
+            self._proving = asyncio.create_task(self._find_out())
+        return await asyncio.shield(self._proving)
+
+    async def close(self) -> None:
+        """Wait until no proof is under way."""
+        if self._proving is not None:
+            await asyncio.gather(self._proving, return_exceptions=True)
+
+    def _is_worth_another_try(self, proving: asyncio.Task[Proof]) -> bool:
+        if not proving.done():
+            return False
+        failed = proving.cancelled() or proving.exception() is not None or not proving.result().holds
+        return failed and time.monotonic() - self._proven_at > _AGAIN_SECONDS
+
+    async def _find_out(self) -> Proof:
+        try:
+            return await self._remembered() or await self._prove()
+        finally:
+            self._proven_at = time.monotonic()
 
     async def _prove(self) -> Proof:
         proof = await prove(self.fences, self._host_config)

@@ -1,0 +1,114 @@
+"""What may go. Pure: what the engine has and what the store knows in, names and reasons out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.cache_views import LABEL_LOWER, LABEL_SEALED
+from orchestrator.caches import LABEL_CACHE
+from orchestrator.helper import LABEL_HELPER
+from orchestrator.runners.container import LABEL_INSTANCE, LABEL_JOB
+
+GRACE_SECONDS = 120.0
+"""What was made just now may not be in the store yet, or is being removed by whoever made it."""
+HELPER_SECONDS = 900.0
+LOCAL_SECONDS = 6 * 3600.0
+"""How long a `draftsman run` may take: what one that was killed left goes after that."""
+LOCAL_PREFIX = "run-"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """One thing that may go. `kind` is container, volume, image, network, mirror or scratch; `size` counts bytes."""
+
+    kind: str
+    name: str
+    why: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of our own: which instance this is, which of its attempts are not finished, and the time."""
+
+    instance: str
+    unfinished: Collection[str]
+    now: float
+
+
+def containers_to_go(containers: Iterable[Mapping[str, Any]], known: Known) -> list[Leftover]:
+    """Return the containers that may go, of the answer to `GET /containers/json?all=1`."""
+    found = []
+    for container in containers:
+        labels, age = container.get("Labels") or {}, known.now - float(container.get("Created") or known.now)
+        name = str((container.get("Names") or [container["Id"]])[0]).lstrip("/")
+        why = ""
+        if LABEL_JOB in labels:
+            why = _why_job(labels, age, known)
+        elif LABEL_HELPER in labels and age > HELPER_SECONDS:
+            why = "a helper that should have ended long ago"
+        if why:
+            found.append(Leftover("container", name, why))
+    return found
+
+
+def _why_job(labels: Mapping[str, str], age: float, known: Known) -> str:
+    instance = labels.get(LABEL_INSTANCE, "")
+    if instance == known.instance and labels[LABEL_JOB] not in known.unfinished and age > GRACE_SECONDS:
+        return "its attempt has finished"
+    if instance.startswith(LOCAL_PREFIX) and age > LOCAL_SECONDS:
+        return "left by a `draftsman run` that was killed"
+    return ""
+
+
+def volumes_to_go(
+    volumes: Iterable[Mapping[str, Any]], jobs: Collection[str], known: Known, made_at: Mapping[str, float]
+) -> list[Leftover]:
+    """Return the scratch volumes and the old cache generations that may go, of the answer to `GET /volumes`.
+
+    `jobs` are the ids whose containers are still there; `made_at` is when each volume was made.
+    """
+    listed = list(volumes)
+    sizes = {str(one["Name"]): (one.get("UsageData") or {}).get("Size") for one in listed}
+    lowers = {(one.get("Labels") or {}).get(LABEL_LOWER) for one in listed}
+    newest = _newest_generations(listed)
+    names = {str(one["Name"]) for one in listed}
+    found = []
+    for volume in listed:
+        labels, name = volume.get("Labels") or {}, str(volume["Name"])
+        why = ""
+        if labels.get(LABEL_JOB):
+            age = known.now - made_at.get(name, known.now)
+            why = "" if labels[LABEL_JOB] in jobs else _why_job(labels, age, known)
+        elif (source := labels.get(LABEL_SEALED)) and name not in lowers:
+            why = _why_generation(name, source, newest, names)
+        if why:
+            found.append(Leftover("volume", name, why, sizes[name]))
+    return found
+
+
+def _why_generation(name: str, source: str, newest: Mapping[str, str], names: Collection[str]) -> str:
+    if source not in names:
+        return "a copy of a cache that is gone"
+    return "" if newest.get(source) == name else "a copy of a cache that a newer one replaced"
+
+
+def caches_of(volumes: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Return the sizes of the dependency caches themselves, of the answer to `GET /volumes`."""
+    return {
+        str(one["Name"]): (one.get("UsageData") or {}).get("Size")
+        for one in volumes
+        if LABEL_CACHE in (labels := one.get("Labels") or {}) and LABEL_JOB not in labels and LABEL_SEALED not in labels
+    }
+
+
+def _newest_generations(volumes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    newest: dict[str, tuple[float, str]] = {}
+    for volume in volumes:
+        labels = volume.get("Labels") or {}
+        if source := labels.get(LABEL_SEALED):
+            made = (float(labels.get("draftsman.sealed-at", "0")), str(volume["Name"]))
+            newest[source] = max(newest.get(source, made), made)
+    return {source: name for source, (_, name) in newest.items()}
