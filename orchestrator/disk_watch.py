@@ -37,38 +37,44 @@ class DiskWatch:
         self._helper = helper
         self._floor = floor
         self._floor_seconds = floor_seconds
-        self._usage: dict[str, int] = {}
+        self._jobs: dict[str, tuple[Runner, Job]] = {}
         self._looked_at = 0.0
-        self._is_low = False
+        self._victim = ""
         self._looking = asyncio.Lock()
 
     async def guard(self, runner: Runner, job: Job, most_bytes: int) -> Stop:
         """Return why this job must end for the disk's sake, once it must."""
-        self._usage[job.id] = 0
+        self._jobs[job.id] = (runner, job)
         try:
             while True:
                 await asyncio.sleep(_LOOK_SECONDS)
                 try:
-                    self._usage[job.id] = await runner.usage(job)
-                    if self._usage[job.id] > most_bytes:
+                    if await runner.usage(job) > most_bytes:
                         return Stop.WORKSPACE
-                    if await self._is_below_floor() and self._is_largest(job.id):
+                    if await self._must_go() == job.id:
                         return Stop.DISK
                 except EngineError as error:
                     log.warning("job %s: its disk use cannot be seen: %s", job.id, error)
         finally:
-            del self._usage[job.id]
+            del self._jobs[job.id]
 
-    def _is_largest(self, job_id: str) -> bool:
-        return max(self._usage, key=lambda name: self._usage[name]) == job_id
+    async def _must_go(self) -> str:
+        """Return the id of the job that must end since the disk is nearly full, empty where it is not.
 
-    async def _is_below_floor(self) -> bool:
-        """Return whether the disk has less free than it must, as last seen; asked anew every few seconds."""
+        One at a time: what it wrote must be gone, and the disk looked at again, before it is another one's turn.
+        """
         async with self._looking:
             if time.monotonic() - self._looked_at > self._floor_seconds:
-                self._is_low = is_low(await self._helper.run(HelperRun("df -Pk / && df -Pi /")), self._floor)
+                self._victim = ""
+                if is_low(await self._helper.run(HelperRun("df -Pk / && df -Pi /")), self._floor):
+                    self._victim = await self._largest()
                 self._looked_at = time.monotonic()
-            return self._is_low
+            return self._victim
+
+    async def _largest(self) -> str:
+        jobs = list(self._jobs.values())
+        sizes = await asyncio.gather(*(runner.usage(job) for runner, job in jobs))
+        return max(zip(sizes, [job.id for _, job in jobs], strict=True))[1]
 
 
 def is_low(said: str, floor: Floor) -> bool:

@@ -22,6 +22,7 @@ _FAILED_TIER = {10: Tier.SETUP, 11: Tier.FAST, 12: Tier.FULL}
 _STOPPED = (143, 137)
 _STEP_LIMIT = 30
 _SILENCE_LIMIT = 31
+_NO_PROCESSES = 22
 _COMMAND_LENGTH = 80
 _LAST_LINES = 10
 _TICKS = re.compile("`{3,}")
@@ -92,6 +93,8 @@ def judge(
     if result.exit_code in _FAILED_TIER:
         title = _failed(_FAILED_TIER[result.exit_code], steps)
         return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps)
+    if result.exit_code == _NO_PROCESSES:
+        return _no_processes(spec.limits, result, steps, running)
     title, detail = _our_fault(result)
     killed = result.exit_code in _STOPPED
     return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, was_killed=killed)
@@ -191,6 +194,19 @@ def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, .
         steps,
         "The kernel killed a process of the job at its memory limit. Use less (fewer parallel workers, say), or "
         "raise DRAFTSMAN_JOB_MEMORY_MB.",
+    )
+
+
+def _no_processes(limits: Limits, result: JobResult, steps: tuple[StepResult, ...], running: Step | None) -> JobEnd:
+    # The step that could not start is not at fault, but one before it.
+    command = steps[-1].command if steps else running.command if running else ""
+    what = _quoted(command) if command else "the job"
+    return JobEnd(
+        Conclusion.FAILURE,
+        f"{what} left more than {limits.pids} processes behind",
+        result.exit_code,
+        steps,
+        "No other process could be started after it. Have it start fewer, or raise DRAFTSMAN_JOB_PIDS.",
     )
 
 
