@@ -106,7 +106,7 @@ def _add(ranges: list[Range], line: int) -> int:
 
 
 def _in_order(ranges: list[Range]) -> Iterator[Range]:
-    """Yield the ranges in order, those that overlap or touch as one. Git's are that already; a stranger's may not be."""
+    """Yield the ranges in order, those that overlap or touch as one: a stranger's need not be."""
     last: Range | None = None
     for start, end in sorted(ranges):
         if last and start <= last[1] + 1:

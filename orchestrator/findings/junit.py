@@ -235,7 +235,13 @@ def _said(message: str, kind: str, lines: list[str]) -> str:
     told = "\n".join(message.strip().split("\n")[:MOST_SAID])
     if told.lower() in SAYS_NOTHING or told == kind or " panicked at " in told.partition("\n")[0]:
         return above or told or kind
-    return told
+    # XML makes spaces of the line breaks in an attribute; the text has them still.
+    flattened = "  " in told and "\n" not in told
+    return above if flattened and _squeezed(told) in _squeezed(above) else told
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _declared(case: _Case, places: Places) -> Place | None:
