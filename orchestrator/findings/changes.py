@@ -11,6 +11,9 @@ from types import MappingProxyType
 LARGEST_DIFF = 32 * 1024 * 1024
 """Bytes that are looked at."""
 
+MOST_LINES = 3_000_000
+"""Lines that are looked at."""
+
 MOST_FILES = 20_000
 MOST_RANGES = 200_000
 """Of all files together. What is beyond counts as not changed."""
@@ -87,8 +90,9 @@ def changed_lines(diff: bytes) -> ChangedLines:
 
 def _lines(content: bytes) -> Iterator[bytes]:
     """Yield the lines without holding all of them: git ends them with a line feed, whatever else a file has."""
-    start = 0
-    while start < len(content):
+    start = count = 0
+    while start < len(content) and count < MOST_LINES:
+        count += 1
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
         # The beginning of a line says all: a path has at most 4096 bytes, and three signs for each where it is quoted.

@@ -35,6 +35,9 @@ MOST_FINDINGS = 2000
 LONGEST_TEXT = 200_000
 """Characters of one failure."""
 
+MOST_LINES = 1000
+"""Lines at the beginning of one failure, and as many at its end."""
+
 MOST_SAID = 40
 """Lines of a message."""
 
@@ -212,7 +215,10 @@ def _seconds(told: str | None) -> float | None:
 
 
 def _finding(case: _Case, tier: Tier, places: Places) -> Finding | None:
-    lines = [harmless(line)[:LONGEST_LINE] for line in "".join(case.text).split("\n")]
+    text = "".join(case.text).split("\n")
+    if len(text) > 2 * MOST_LINES:  # the message is at its beginning, Python's deepest frame at its end
+        text = text[:MOST_LINES] + text[-MOST_LINES:]
+    lines = [harmless(line[: 4 * LONGEST_LINE])[:LONGEST_LINE] for line in text]
     go = _go_finding(case, lines, tier, places) if any(".go:" in line for line in lines) else None
     if go:
         return go
@@ -227,11 +233,10 @@ def _finding(case: _Case, tier: Tier, places: Places) -> Finding | None:
 
 def _said(message: str, kind: str, lines: list[str]) -> str:
     """Return the message of a failure: its attribute, or where that says nothing, the text above the traceback."""
-    text = list(lines)
-    while text and (not text[0].strip() or " panicked at " in text[0]):
-        text.pop(0)
+    start = next((n for n, line in enumerate(lines) if line.strip() and " panicked at " not in line), len(lines))
+    text = lines[start : start + MOST_SAID]
     end = next((number for number, line in enumerate(text) if is_frame(line)), len(text))
-    above = "\n".join(line.rstrip() for line in text[: min(end, MOST_SAID)]).strip()
+    above = "\n".join(line.rstrip() for line in text[:end]).strip()
     told = "\n".join(message.strip().split("\n")[:MOST_SAID])
     if told.lower() in SAYS_NOTHING or told == kind or " panicked at " in told.partition("\n")[0]:
         return above or told or kind
