@@ -1,6 +1,6 @@
 """Problem matchers: the formats of linters and compilers, as data in GitHub's own format, each with a time limit.
 
-`matchers/*.json` hold what https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md describes: `owner`,
+`formats/*.json` hold what https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md describes: `owner`,
 `severity`, and one expression for each line of a `pattern`, with the numbers of its groups. Beyond that format:
 
 - `endLine` of a pattern: the group of the last line (VS Code has it, GitHub's runner does not);
@@ -97,7 +97,7 @@ class Limits:
 @cache
 def load_matchers() -> tuple[Matcher, ...]:
     """Return the matchers that are shipped, in the order in which they are tried. Read once a process."""
-    folder = files("orchestrator.findings") / "matchers"
+    folder = files("orchestrator.findings") / "formats"
     return tuple(
         matcher
         for family in FAMILIES
