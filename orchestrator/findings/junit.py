@@ -32,6 +32,9 @@ DEEPEST = 100
 MOST_FINDINGS = 2000
 """Of one report. What is beyond is counted, not shown."""
 
+MOST_TRIED = 10_000
+"""Failures of one report whose place is looked for. What is beyond is counted as well."""
+
 LONGEST_TEXT = 200_000
 """Characters of one failure."""
 
@@ -129,6 +132,7 @@ class _Reader:
         self._places = places
         self._findings: list[Finding] = []
         self._counts = dict.fromkeys(("tests", "failure", "error", "skipped", "unplaced"), 0)
+        self._tried = 0
         self._depth = 0
         self._suites: list[Mapping[str, str]] = []
         self._case: _Case | None = None
@@ -196,8 +200,9 @@ class _Reader:
         if not case.outcome:
             return
         self._counts[case.outcome] += 1
-        if case.outcome == "skipped" or len(self._findings) >= MOST_FINDINGS:
+        if case.outcome == "skipped" or len(self._findings) >= MOST_FINDINGS or self._tried >= MOST_TRIED:
             return
+        self._tried += 1
         finding = _finding(case, self._tier, self._places)
         if finding:
             self._findings.append(finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ MOST_REPORTS = 500
 MOST_FINDINGS = 5000
 """Of all reports together."""
 
+ALL_SECONDS = 8.0
+"""Seconds of computing for all reports together. After that no further one is begun."""
+
 SNIFFED = 4096
 """Bytes in which a report's kind is looked for."""
 
@@ -35,9 +39,10 @@ class ReportFile:
 def find_in_reports(reports: Iterable[ReportFile], places: Places) -> Iterator[Finding]:
     """Yield the findings of the reports, in order. What is neither JUnit XML nor SARIF has none."""
     room, most = LARGEST_REPORTS, MOST_FINDINGS
+    end = time.thread_time() + ALL_SECONDS
     for number, report in enumerate(reports):
         room -= len(report.content)
-        if number >= MOST_REPORTS or room < 0 or most <= 0:
+        if number >= MOST_REPORTS or room < 0 or most <= 0 or time.thread_time() > end:
             return
         findings = _of_report(report, places)[:most]
         most -= len(findings)

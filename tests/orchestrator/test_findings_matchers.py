@@ -286,7 +286,7 @@ def test_a_matcher_that_is_wrong_is_refused(pattern: list[dict[str, Any]]) -> No
 
 # Time
 
-CATASTROPHES = [r"^(\w+\s?)+$", r"^(a|a?)+$", r"^(a|aa)+$", r"^(.*a){20}$"]
+CATASTROPHES = [r"^(a|a?)+$", r"^(a|aa)+$", r"^(.*a){20}$"]
 
 
 @pytest.mark.hostile

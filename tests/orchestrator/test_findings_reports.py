@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,17 @@ def test_reports_have_one_budget() -> None:
     ]
     findings = find([], frozenset({"src/a.py"}), reports=files)
     assert len(findings) == LARGEST_REPORTS // (9 * 2**20)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("size", "many"),
+    [(10 * 2**20, 4), (40 * 2**20 // 500, 500)],
+    ids=["a few large ones", "many small ones"],
+)
+def test_reports_full_of_failures_without_a_place_take_seconds(size: int, many: int) -> None:
+    one = b'<testcase name="a" classname="src.a.b.c.d.e.f.g"><failure/></testcase>'
+    content = b"<testsuite>" + one * ((size - 30) // len(one)) + b"</testsuite>"
+    started = time.process_time()
+    assert find([], frozenset({"src/x.py"}), reports=[ReportFile(Tier.FAST, "a.xml", content)] * many) == ()
+    assert time.process_time() - started < 25
