@@ -1,159 +1,147 @@
-"""Findings of linters, type checkers and compilers: one line each, or a heading and its lines.
-
-The formats are data. Every expression is anchored and scans with classes that exclude what follows them,
-so that its time is linear in the line, which is capped.
-"""
+"""Findings of linters, type checkers and compilers, by the problem matchers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.plan import Tier
+from orchestrator.findings.matchers import Limits, Match, Matcher, load_matchers, match_at, may_match
 from orchestrator.findings.places import Places
 from orchestrator.findings.text import LONGEST_MESSAGE, shorten
-
-PATH = r"(?P<path>[^:]{1,400})"
-PLACE = rf"{PATH}:(?P<line>\d{{1,7}})"
-CODE = r"(?P<code>[A-Z]{1,7}\d{1,5}|invalid-syntax|unformatted)"
 
 MOST_FOLLOWING = 10
 """Lines that may continue the message of one finding."""
 
-LEVELS = {"error": Level.FAILURE, "warning": Level.WARNING, "notice": Level.NOTICE, "information": Level.NOTICE}
+MOST_OF_RUSTC = 60
+"""Lines of one diagnostic of rustc in which its lint is looked for."""
 
+LEVELS = {
+    "error": Level.FAILURE,
+    "fatal error": Level.FAILURE,
+    "warning": Level.WARNING,
+    "notice": Level.NOTICE,
+    "information": Level.NOTICE,
+    "info": Level.NOTICE,
+    "note": Level.NOTICE,
+    "style": Level.NOTICE,
+    # RuboCop's: convention, refactor, warning, error, fatal, info.
+    "c": Level.WARNING,
+    "r": Level.WARNING,
+    "w": Level.WARNING,
+    "e": Level.FAILURE,
+    "f": Level.FAILURE,
+    "i": Level.NOTICE,
+}
+"""What the tools call a severity, in small letters."""
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """A format of one line. Groups: path, line, message; and if told: column, level, code.
-
-    `follows` tells which lines after it belong to its message.
-    """
-
-    tool: str
-    pattern: re.Pattern[str]
-    level: Level = Level.FAILURE
-    follows: re.Pattern[str] | None = None
-
-
-CONCISE = Matcher("ruff", re.compile(rf"{PLACE}:(?P<column>\d{{1,7}}): {CODE}:? (?:\[\*\] )?(?P<message>.*)"))
-
-MATCHERS = (
-    CONCISE,
-    Matcher("ruff", re.compile(rf"{PLACE}: \[{CODE}\] (?P<message>.*)")),
-    Matcher(
-        "eslint",
-        re.compile(
-            # No bracket in the rule: so each place that the message could end at is scanned once, to the next one.
-            rf"{PLACE}:(?P<column>\d{{1,7}}): (?P<message>.*) \[(?P<level>Error|Warning)(?:/(?P<code>[^\[\]]*))?\]$"
-        ),
-    ),
-    Matcher(
-        "mypy",
-        re.compile(
-            r"(?P<path>[^:]{1,400}\.pyi?):(?P<line>\d{1,7})(?::(?P<column>\d{1,7}))?(?::\d{1,7}:\d{1,7})?: "
-            r"(?P<level>error|warning): (?P<message>.*)"
-        ),
-    ),
-    Matcher(
-        "tsc",
-        re.compile(
-            r"(?P<path>[^:]{1,400})\((?P<line>\d{1,7}),(?P<column>\d{1,7})\): "
-            r"(?P<level>error|warning) (?P<code>TS\d{1,6}): (?P<message>.*)"
-        ),
-        follows=re.compile(r" {2,40}\S"),
-    ),
-    Matcher(
-        "tsc",
-        re.compile(rf"{PLACE}:(?P<column>\d{{1,7}}) - (?P<level>error|warning) (?P<code>TS\d{{1,6}}): (?P<message>.*)"),
-        follows=re.compile(r" {2,40}[A-Z]"),
-    ),
-    Matcher(
-        "pyright",
-        re.compile(rf"{PLACE}:(?P<column>\d{{1,7}}) - (?P<level>error|warning|information): (?P<message>.*)"),
-        follows=re.compile(r"\s{4,40}\S"),
-    ),
+MYPY_NOTE = re.compile(
+    r"(?P<path>[^:]{1,400}):(?P<line>\d{1,7})(?::\d{1,7})?(?::\d{1,7}:\d{1,7})?: note: (?P<message>.*)"
 )
-"""In order: the first that matches a line has it."""
-
-ARROW = re.compile(rf" {{1,8}}--> {PLACE}(?::(?P<column>\d{{1,7}}))?$")
-ARROW_HEAD = re.compile(rf"{CODE}:? (?:\[\*\] )?(?P<message>.*)")
-"""Ruff's default format: what on one line, where on the next."""
-
-ROWS = (
-    Matcher(
-        "eslint",
-        re.compile(
-            r"\s{1,8}(?P<line>\d{1,7}):(?P<column>\d{1,7})\s{1,8}(?P<level>error|warning)\s{1,8}(?P<message>.*)"
-        ),
-    ),
-    Matcher(
-        "ruff",
-        re.compile(rf"\s{{1,8}}(?P<line>\d{{1,7}}):(?P<column>\d{{1,7}})\s{{1,8}}{CODE}:? (?:\[\*\] )?(?P<message>.*)"),
-    ),
-)
-"""Formats in which the file stands on a line of its own, above its findings."""
-
-COMMAND = re.compile(r"::(?P<level>error|warning|notice) (?P<properties>[^:]{1,1000})::(?P<message>.*)")
-"""A GitHub workflow command, which several tools can write."""
-
-MYPY_NOTE = re.compile(rf"{PLACE}(?::\d{{1,7}})?(?::\d{{1,7}}:\d{{1,7}})?: note: (?P<message>.*)")
 MYPY_CODE = re.compile(r"\[([a-z][a-z0-9-]{1,60})\]")
 PYRIGHT_RULE = re.compile(r"\((report[A-Za-z]{1,60})\)")
+RUST_LINT = re.compile(
+    r"  *= note: [^#]{0,20}(?:#\[(?:warn|deny|forbid)\(|`-[DWF] )(?P<clippy>clippy::)?(?P<lint>[a-z_-]{1,80})"
+)
 RUFF_END = re.compile(r"Found \d{1,9} errors?\b.{0,60}\.$")
 """Flake8 writes the same lines as Ruff's concise format, but no such end."""
 
 
-def find_diagnostics(lines: list[str], tier: Tier, places: Places) -> Iterator[Finding]:
+def find_diagnostics(lines: list[str], tier: Tier, places: Places, limits: Limits) -> Iterator[Finding]:
     """Yield what linters and compilers said, in order."""
-    heading = ""
+    matchers = load_matchers()
+    if not any(line.startswith("Found ") and RUFF_END.match(line) for line in lines):
+        matchers = tuple(replace(each, tool="flake8") if each.owner == "ruff-concise" else each for each in matchers)
     last: Finding | None = None
-    linter = "ruff" if any(line.startswith("Found ") and RUFF_END.match(line) for line in lines) else "flake8"
-    for number, line in enumerate(lines):
-        note = MYPY_NOTE.match(line) if last and ": note: " in line else None
-        if last and note and places.resolve(note["path"]) == last.path and int(note["line"]) == last.line:
-            last = replace(last, message=shorten(f"{last.message}\n{note['message']}", LONGEST_MESSAGE))
+    number = 0
+    while number < len(lines) and not limits.used_up:
+        noted = _with_note(last, lines[number], places) if last else None
+        if noted:
+            last = noted
+            number += 1
             continue
-        found = (
-            _of_line(lines, number, linter, tier, places)
-            or _of_arrow(lines, number, tier, places)
-            or _of_row(line, heading, tier, places)
-            or _of_command(line, tier, places)
-        )
-        if found:
+        findings, end = _at(matchers, lines, number, tier, places, limits)
+        number = end + 1
+        if findings:
             if last:
                 yield last
-            last = found
-        elif line and not line[0].isspace():
-            heading = line.removesuffix(":") if len(line) <= 400 else ""
+            yield from findings[:-1]
+            last = findings[-1]
     if last:
         yield last
 
 
-def _of_line(lines: list[str], number: int, linter: str, tier: Tier, places: Places) -> Finding | None:
-    if ":" not in lines[number]:
+def _at(
+    matchers: tuple[Matcher, ...], lines: list[str], number: int, tier: Tier, places: Places, limits: Limits
+) -> tuple[list[Finding], int]:
+    """Return the findings that begin at this line, and the number of the last line that belongs to them."""
+    if not lines[number]:
+        return [], number
+    for matcher in matchers:
+        if not may_match(matcher, lines, number):
+            continue
+        found = []
+        end = number
+        for match in match_at(matcher, lines, number, limits):
+            finding = _finding(matcher, match, lines, tier, places, limits)
+            if finding is None:
+                break  # no file of the repository: its other rows are none either
+            found.append(finding)
+            end = match.last
+        if found:
+            return found, end
+    return [], number
+
+
+def _finding(
+    matcher: Matcher, match: Match, lines: list[str], tier: Tier, places: Places, limits: Limits
+) -> Finding | None:
+    told = match.told
+    path = told.get("file", "")
+    if not places.resolve(path):
         return None
-    for matcher in MATCHERS:
-        match = matcher.pattern.match(lines[number])
-        if match and places.resolve(match["path"]):
-            named = replace(matcher, tool=linter) if matcher is CONCISE else matcher
-            following = _following(lines, number, matcher)
-            return _finding(named, match, match["path"], following, tier, places)
-    return None
+    message = told.get("message", "").rstrip() or matcher.text
+    code, tool = told.get("code", "").strip(), matcher.tool
+    if matcher.owner == "mypy":
+        message, code = _split(MYPY_CODE, message + _wrapped(lines[match.last], lines[match.last + 1 :][:3]))
+    else:
+        message += _following(matcher, lines, match.last, limits)
+    if matcher.owner == "pyright":
+        message, code = _split(PYRIGHT_RULE, message)
+    elif matcher.owner == "rustc":
+        tool, code = _lint(lines, match.last, code)
+    return places.finding(
+        tier,
+        path,
+        told.get("line", "1"),
+        LEVELS.get(told.get("severity", matcher.severity).lower(), Level.FAILURE),
+        f"{tool}: {code}" if code else tool,
+        message,
+        tool,
+        told.get("column"),
+        told.get("endLine"),
+    )
 
 
-def _following(lines: list[str], number: int, matcher: Matcher) -> str:
+def _following(matcher: Matcher, lines: list[str], number: int, limits: Limits) -> str:
     """Return the lines that continue a message, with a line break before each."""
-    if matcher.tool == "mypy":
-        return _wrapped(lines[number], lines[number + 1 : number + 4])
     text = ""
-    for line in lines[number + 1 : number + 1 + MOST_FOLLOWING]:
-        if not matcher.follows or not matcher.follows.match(line) or matcher.pattern.match(line):
+    for line in lines[number + 1 : number + 1 + MOST_FOLLOWING] if matcher.follows else ():
+        assert matcher.follows
+        if not limits.match(matcher.follows, line) or limits.match(matcher.patterns[0].expression, line):
             break
         text += "\n" + line.strip()
     return text
+
+
+def _with_note(last: Finding, line: str, places: Places) -> Finding | None:
+    """Return the finding with a note of mypy about it, None where the line is no such note."""
+    note = MYPY_NOTE.match(line) if last.tool == "mypy" and ": note: " in line else None
+    if not note or int(note["line"]) != last.line or places.resolve(note["path"]) != last.path:
+        return None
+    return replace(last, message=shorten(f"{last.message}\n{note['message']}", LONGEST_MESSAGE))
 
 
 def _wrapped(line: str, after: list[str]) -> str:
@@ -170,23 +158,6 @@ def _wrapped(line: str, after: list[str]) -> str:
     return ""
 
 
-def _finding(
-    matcher: Matcher, match: re.Match[str], path: str, following: str, tier: Tier, places: Places
-) -> Finding | None:
-    groups = match.groupdict()
-    level = LEVELS[groups["level"].lower()] if groups.get("level") else matcher.level
-    message, code = match["message"].rstrip() + following, groups.get("code") or ""
-    if matcher.tool == "mypy":
-        message, code = _split(MYPY_CODE, message)
-    elif matcher.tool == "pyright":
-        message, code = _split(PYRIGHT_RULE, message)
-    elif matcher.tool == "eslint" and not code and "  " in message:
-        # The columns of the stylish format: at least two spaces stand before the rule.
-        message, _, code = message.rpartition("  ")
-    title = f"{matcher.tool}: {code.strip()}" if code.strip() else matcher.tool
-    return places.finding(tier, path, match["line"], level, title, message, matcher.tool, groups.get("column"))
-
-
 def _split(pattern: re.Pattern[str], message: str) -> tuple[str, str]:
     """Return a message and the code that it ends with, empty where it ends with none."""
     start = max(message.rfind("["), message.rfind("("))
@@ -194,50 +165,12 @@ def _split(pattern: re.Pattern[str], message: str) -> tuple[str, str]:
     return (message[:start].rstrip(), match[1]) if match else (message, "")
 
 
-def _of_arrow(lines: list[str], number: int, tier: Tier, places: Places) -> Finding | None:
-    place = ARROW.match(lines[number]) if "--> " in lines[number] else None
-    head = ARROW_HEAD.match(lines[number - 1]) if place and number else None
-    if not place or not head:
-        return None
-    title, message = f"ruff: {head['code']}", head["message"]
-    return places.finding(tier, place["path"], place["line"], Level.FAILURE, title, message, "ruff", place["column"])
-
-
-def _of_row(line: str, heading: str, tier: Tier, places: Places) -> Finding | None:
-    if not heading or not line[:1].isspace():
-        return None
-    for matcher in ROWS:
-        match = matcher.pattern.match(line)
+def _lint(lines: list[str], number: int, code: str) -> tuple[str, str]:
+    """Return the tool and the code of a diagnostic of rustc: which lint it is stands below its source lines."""
+    for line in lines[number + 1 : number + 1 + MOST_OF_RUSTC]:
+        if not line:
+            break
+        match = RUST_LINT.match(line) if "= note: " in line else None
         if match:
-            return _finding(matcher, match, heading, "", tier, places)
-    return None
-
-
-def _of_command(line: str, tier: Tier, places: Places) -> Finding | None:
-    match = COMMAND.match(line) if line.startswith("::") else None
-    if not match:
-        return None
-    pairs = (pair.partition("=") for pair in match["properties"].split(","))
-    told = {name.strip(): _unescape(value) for name, _, value in pairs}
-    path, number = told.get("file", ""), told.get("line", "1")
-    if not number.isdecimal() or len(number) > 7:
-        return None
-    column = told.get("col", "")
-    title = told.get("title", "")
-    return places.finding(
-        tier,
-        path,
-        number,
-        LEVELS[match["level"]],
-        title,
-        # Ruff writes the place once more in front of the message.
-        re.sub(r"^[^:]{1,400}:\d{1,7}:(?:\d{1,7}:)? ", "", _unescape(match["message"])),
-        re.split(r"[^\w-]", title, maxsplit=1)[0].lower() or "annotation",
-        column if column.isdecimal() and len(column) <= 7 else None,
-    )
-
-
-def _unescape(text: str) -> str:
-    for escaped, plain in (("%0D", ""), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
-        text = text.replace(escaped, plain)
-    return text
+            return ("clippy" if match["clippy"] else "rustc"), match["lint"].replace("-", "_")
+    return "rustc", code

@@ -11,6 +11,9 @@ from draftsman.domain.finding import Finding, Level
 from draftsman.domain.plan import Tier
 from orchestrator.findings.text import LONGEST_MESSAGE, LONGEST_TITLE, shorten
 
+LONGEST_PATH = 4096
+"""Characters, as Linux has it."""
+
 LAST_LINE = 1_000_000
 """No file is longer; a number beyond it is not a line."""
 
@@ -28,6 +31,8 @@ class Places:
         A relative path that a tool printed in a sub-folder counts if one file alone ends with it.
         """
         path = told.strip()
+        if not path or len(path) > LONGEST_PATH:
+            return None
         if path.startswith("file://"):
             path = unquote(path.removeprefix("file://"))
         if path.startswith(self._workspace):
@@ -58,11 +63,12 @@ class Places:
         message: str,
         tool: str,
         column: str | int | None = None,
+        end_line: str | int | None = None,
     ) -> Finding | None:
         """Return a finding at the place that a tool told, None where that is no place of the repository."""
         resolved = self.resolve(path)
-        number = int(line)
-        if resolved is None or not 1 <= number <= LAST_LINE:
+        number, end = _number(line), _number(end_line)
+        if resolved is None or number is None:
             return None
         title, message = title.strip(), message.strip()
         return Finding(
@@ -73,5 +79,13 @@ class Places:
             title=shorten(title or tool, LONGEST_TITLE),
             message=shorten(message or title or tool, LONGEST_MESSAGE),
             tool=tool,
-            column=int(column) if column and 1 <= int(column) <= LAST_LINE else None,
+            end_line=end if end is not None and end > number else None,
+            column=_number(column),
         )
+
+
+def _number(told: str | int | None) -> int | None:
+    """Return a line or a column, None where what a tool told is none."""
+    if isinstance(told, str):
+        told = int(told) if len(told) <= 7 and told.isascii() and told.isdecimal() else None
+    return told if told is not None and 1 <= told <= LAST_LINE else None

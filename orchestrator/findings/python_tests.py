@@ -56,6 +56,7 @@ def _pytest_parts(lines: list[str]) -> tuple[list[Failure], list[re.Match[str]],
         if title:
             section = title["name"]
             current = Failure("")
+            rest.append(line)  # RuboCop's headings look the same
         elif section in ("FAILURES", "ERRORS"):
             name = _header(line)
             if name:
