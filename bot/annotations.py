@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bot.markdown import cut, one_line, plain
-from draftsman.domain.finding import Finding, Level
+from draftsman.domain.finding import Finding
 from draftsman.domain.plan import Tier
 
 Annotation = dict[str, Any]
@@ -23,17 +23,15 @@ LONGEST_MESSAGE = 16 * 1024
 
 LARGEST_LINE = 2**31 - 1
 
-_USEFULNESS = {Level.FAILURE: 0, Level.WARNING: 1, Level.NOTICE: 2}
-
 
 def of_tier(findings: Iterable[Finding], tier: Tier) -> tuple[Finding, ...]:
-    """Return the tier's findings that can be shown at a line, most useful first, each once.
+    """Return the tier's findings that can be shown at a line, in the order in which they were kept, each once.
 
     What setup found is shown on the fast tier: it has no check run of its own.
     """
     tiers = (Tier.SETUP, Tier.FAST) if tier is Tier.FAST else (tier,)
     ours = dict.fromkeys(found for found in findings if found.tier in tiers and _has_place(found))
-    return tuple(sorted(ours, key=lambda found: _USEFULNESS[found.level]))
+    return tuple(ours)
 
 
 def _has_place(found: Finding) -> bool:

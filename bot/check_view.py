@@ -16,7 +16,8 @@ from draftsman.store.steps import StepRecord
 class CheckView:
     """An attempt, read at one moment. `log_tail` is the end of the log that explains the tier shown.
 
-    `details_url` is the run's page; `timings` maps phases to seconds and is empty while the attempt goes on.
+    `details_url` is the run's page; `timings` maps phases to seconds and is empty while the attempt goes on. `written`
+    is the Markdown of the job itself; `artifacts` counts the files that it left.
     """
 
     attempt: Attempt
@@ -28,6 +29,8 @@ class CheckView:
     refs: tuple[Ref, ...] = ()
     log_tail: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
+    written: str = ""
+    artifacts: int = 0
 
     def of(self, tier: Tier) -> tuple[StepRecord, ...]:
         """Return the steps of the tier, in order."""
@@ -35,8 +38,8 @@ class CheckView:
 
     @property
     def failed_steps(self) -> tuple[StepRecord, ...]:
-        """Return the steps that ended with another exit code than 0."""
-        return tuple(step for step in self.steps if step.state == "finished" and step.exit_code != 0)
+        """Return the steps that failed and must not."""
+        return tuple(step for step in self.steps if step.is_red)
 
     @property
     def running_step(self) -> StepRecord | None:
@@ -50,5 +53,5 @@ class CheckView:
 
 
 def passed(steps: tuple[StepRecord, ...]) -> bool:
-    """Return whether there are steps and all of them ended with 0."""
-    return bool(steps) and all(step.state == "finished" and step.exit_code == 0 for step in steps)
+    """Return whether there are steps and all of them ended, none of them red."""
+    return bool(steps) and all(step.state == "finished" and not step.is_red for step in steps)

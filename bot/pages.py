@@ -11,6 +11,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from aiohttp import web
@@ -19,7 +20,7 @@ from bot.dashboard.log_sections import shares, unpack
 from bot.dashboard.run_page import loud_steps, render_run
 from bot.dashboard.run_view import RunView
 from draftsman.domain.run import Attempt
-from draftsman.store import attempts, logs, runs, steps
+from draftsman.store import artifacts, attempts, logs, runs, steps
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ async def load_view(pool: Pool[Any], attempt: Attempt, *, server_url: str, refre
         attempts=tuple(await attempts.of_run(pool, attempt.run.id)),
         timings=await attempts.timings_of(pool, attempt.id),
         refreshing=refreshing,
+        written=await attempts.summary_of(pool, attempt.id),
+        artifacts=tuple(await artifacts.of_attempt(pool, attempt.id)),
     )
 
 
@@ -69,6 +72,25 @@ async def make_page(pool: Pool[Any], view: RunView) -> bytes:
         return render_run(replace(view, sections=unpack(sizes, limits, chunks))).encode("utf-8", "replace")
 
     return await asyncio.to_thread(render)
+
+
+async def artifact(request: web.Request, pool: Pool[Any]) -> web.Response:
+    """Answer with a file that an attempt left, to be saved: a browser shows nothing of it on our address."""
+    attempt = await find_attempt(pool, request.match_info["run"], request.match_info["attempt"])
+    found = await artifacts.content(pool, attempt.id, int(request.match_info["artifact"]))
+    if found is None:
+        raise web.HTTPNotFound(text="There is no such artifact, or its time is over.")
+    path, content = found
+    name = quote(path.rpartition("/")[2] or "artifact", safe="", errors="replace")
+    return web.Response(
+        body=content,
+        content_type="application/octet-stream",
+        headers={
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        },
+    )
 
 
 async def attempt_log(request: web.Request, pool: Pool[Any]) -> web.StreamResponse:

@@ -27,7 +27,7 @@ from bot.github_error import GitHubError
 from bot.verdict import stands, verdict
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Attempt
-from draftsman.store import attempts, check_runs, logs, runs, steps
+from draftsman.store import artifacts, attempts, check_runs, logs, runs, steps
 from draftsman.store.check_runs import Behind, Reported
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
@@ -246,6 +246,8 @@ class Reporter:
             findings=tuple(await steps.findings_of(self._pool, attempt.id)),
             refs=tuple(await runs.refs_of(self._pool, attempt.run.id)),
             timings=await attempts.timings_of(self._pool, attempt.id),
+            written=await attempts.summary_of(self._pool, attempt.id),
+            artifacts=len(await artifacts.of_attempt(self._pool, attempt.id)),
         )
         sections = log_sections(view, tier)
         if verdict(view, tier).status != "completed" or sections == frozenset():

@@ -71,12 +71,16 @@ def create_app(
     async def attempt_log(request: web.Request) -> web.StreamResponse:
         return await pages.attempt_log(request, pool)
 
+    async def artifact(request: web.Request) -> web.StreamResponse:
+        return await pages.artifact(request, pool)
+
     app = web.Application(middlewares=[_last_resort])
     app.on_response_prepare.append(_secure)
     app.router.add_post("/webhooks/github", webhook)
     app.router.add_get("/health", healthy)
     app.router.add_get("/runs/{run}", run_page)
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/log", attempt_log)
+    app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/artifacts/{artifact:[1-9]\d{0,3}}", artifact)
     app.router.add_get("/", _greet)
     app.add_subapp(PREFIX, create_api(pool, admin_token))
     return app

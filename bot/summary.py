@@ -18,7 +18,15 @@ LIMIT = 65_535
 
 SHOWN_FINDINGS = 10
 
-_MARKS = {"passed": "✅", "failed": "❌", "running": "🔵", "not run": "⚪", "stopped": "⏹️", "waiting": "⚪"}
+_MARKS = {
+    "passed": "✅",
+    "failed": "❌",
+    "may fail": "⚠️",
+    "running": "🔵",
+    "not run": "⚪",
+    "stopped": "⏹️",
+    "waiting": "⚪",
+}
 _LEVELS = {Level.FAILURE: "❌", Level.WARNING: "⚠️", Level.NOTICE: "ℹ️"}
 
 
@@ -28,6 +36,7 @@ def summary(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Findi
         _opening(view, tier, verdict),
         _findings(findings, most=most),
         "" if verdict.conclusion == "neutral" else _steps(view, tier),
+        _written(view),
         _image(view),
         _warnings(view),
         _evidence(view),
@@ -134,12 +143,24 @@ def _steps(view: CheckView, tier: Tier) -> str:
 def _step(step: StepRecord, finished: bool) -> tuple[str, ...]:
     if step.state == "finished":
         mark, result = ("passed", "passed") if step.exit_code == 0 else ("failed", f"exit {step.exit_code}")
+        if step.exit_code != 0 and step.may_fail:
+            mark, result = "may fail", f"exit {step.exit_code}, may fail"
     elif step.state == "running":
         mark = result = "stopped" if finished else "running"
     else:
         mark = result = "not run" if finished else "waiting"
     seconds = "" if step.seconds is None else duration(step.seconds)
     return (_MARKS[mark], step.id, code(step.command), result, seconds)
+
+
+def _written(view: CheckView) -> str:
+    """Return what the job wrote for people, quoted: so that nobody takes it for what Draftsman says."""
+    text = plain(view.written).strip()
+    if not text:
+        return ""
+    shown = escape(text, 8_000)
+    quoted = "\n".join(f"> {line}" for line in shown.splitlines())
+    return f"The checks wrote:\n\n{quoted}"
 
 
 def _image(view: CheckView) -> str:
@@ -173,7 +194,8 @@ def _links(view: CheckView) -> str:
     attempt = view.attempt
     phases = _phases(view.timings.items()) if attempt.conclusion is not Conclusion.SKIPPED else ""
     which = f"Attempt {attempt.number}, " if attempt.number > 1 else ""
-    return f"{which}commit {attempt.run.head_sha[:12]}{phases} · [whole log and details]({view.details_url})"
+    kept = f" · {count(view.artifacts, 'artifact')}" if view.artifacts else ""
+    return f"{which}commit {attempt.run.head_sha[:12]}{phases}{kept} · [whole log and details]({view.details_url})"
 
 
 def _phases(timings: Iterable[tuple[str, float]]) -> str:

@@ -14,7 +14,8 @@ from draftsman.store import attempts, profiles, runs
 from draftsman.store.database import Pool
 from orchestrator.cancellation import Cancellation
 from orchestrator.claims import Execute, Release
-from orchestrator.pipeline import Earlier, Order, Tools, execute, release
+from orchestrator.order import Earlier, Order, Tools
+from orchestrator.pipeline import execute, release
 from orchestrator.source import Remote
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,6 @@ _FIELDS: Mapping[str, tuple[str, int]] = {
     "log_mb": ("log_bytes", _MEGABYTE),
     "workspace_mb": ("workspace_bytes", _MEGABYTE),
 }
-NAMES = tuple(_FIELDS)
-"""What a profile may change."""
 
 
 def changed(limits: Limits, given: Iterable[tuple[str, str]]) -> Limits:

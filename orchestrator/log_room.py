@@ -56,7 +56,7 @@ class LogRoom:
     def added(self, position: int, size: int) -> Cut | None:
         """Return what goes, now that this chunk was written."""
         self._add(position, size)
-        if self._note is None or self._tail_bytes <= self._half:
+        if self._note is None or self._tail_bytes <= self._half or len(self._tail) < 2:
             return None
         while self._tail_bytes > self._half and len(self._tail) > 1:
             _, gone = self._tail.popleft()

@@ -9,41 +9,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from draftsman.domain.errors import AuthorError, DraftsmanError, LeaseLostError
 from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed, Outcome
-from draftsman.domain.plan import Plan, ProfileOverrides, Tier, Tree
+from draftsman.domain.plan import Plan, Tier, Tree
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, Sink
 from draftsman.domain.run import Conclusion, RunState
-from orchestrator.artifacts import choose_files
-from orchestrator.cache_views import CacheViews
+from orchestrator.artifacts import choose_files, is_report
 from orchestrator.caches import cache_mounts, cache_scope
 from orchestrator.cancellation import Cancellation
-from orchestrator.disk_watch import DiskWatch
-from orchestrator.engine import Engine
-from orchestrator.fence.gate import FenceGate, Policy, choose_network
-from orchestrator.findings import find
+from orchestrator.fence.gate import choose_network
+from orchestrator.findings import ChangedLines, ReportFile, changed_lines, find
 from orchestrator.git import GitError
-from orchestrator.helper import Helper
 from orchestrator.hinted_tree import read_tree
-from orchestrator.images.build import BuildSettings
 from orchestrator.images.ensure import Ready, Shop, ensure_image
 from orchestrator.images.ensure import Wanted as WantedImage
 from orchestrator.images.image_user import image_uid
-from orchestrator.images.records import BuildRecords, NoRecords
 from orchestrator.limits import limits_of
-from orchestrator.planner import Planner
+from orchestrator.order import Order, Timings, Tools
 from orchestrator.runners.container import LABEL_INSTANCE
-from orchestrator.runners.interface import JobSpec, JobStatus, Limits, Runner, Wanted
+from orchestrator.runners.interface import JobSpec, JobStatus, Wanted
 from orchestrator.sandbox import JobEnd, Watching, follow_job, run_job, secrets_of
-from orchestrator.source import Mirror, Mirrors, Remote
+from orchestrator.source import Mirror
 from orchestrator.tree_objects import Commit
 
 log = logging.getLogger(__name__)
@@ -54,88 +47,6 @@ _T = TypeVar("_T")
 
 class _StoppedError(Exception):
     """The attempt was cancelled while it was still being prepared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What an earlier claim of the attempt kept: its plan, and the image that its job runs in."""
-
-    plan: Plan
-    image: ImageUsed
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be executed: one commit of one repository.
-
-    `identity` is what the mirror is kept under, `cache_owner` whose dependency caches the job sees; `tiers` limits
-    which checks run (`draftsman run --tier`). A commit that is not `trusted` has no say in how it is checked: the
-    `.draftsman.toml` of the commit `base_sha` counts, none where that is not known. `on_base` says that the commit is
-    the default branch's own: what is not trusted runs in its image. `rebuild` builds the image anew. `private` says
-    that strangers may not read the repository. `earlier` is what an earlier claim of the attempt had come to.
-    """
-
-    id: str
-    repo: str
-    sha: str
-    identity: str
-    cache_owner: str
-    remote: Callable[[], Awaitable[Remote]]
-    overrides: ProfileOverrides = field(default_factory=ProfileOverrides)
-    tiers: frozenset[Tier] = frozenset((Tier.FAST, Tier.FULL))
-    epoch: int = 0
-    trusted: bool = True
-    base_sha: str | None = None
-    on_base: bool = False
-    rebuild: bool = False
-    private: bool = False
-    earlier: Earlier | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every attempt of this worker is executed with.
-
-    `instance` is whose containers and volumes they are; `most` bounds what a profile may raise limits to.
-    """
-
-    mirrors: Mirrors
-    engine: Engine
-    runner: Runner
-    templates: Mapping[str, str]
-    planner: Planner
-    build: BuildSettings
-    build_lock: Callable[[str], AbstractAsyncContextManager[None]]
-    limits: Limits
-    most: Limits
-    network: Policy
-    gate: FenceGate
-    helper: Helper
-    caches: CacheViews
-    instance: str
-    scratch: Path
-    fence_required: bool = False
-    runtime: str = ""
-    disk: DiskWatch | None = None
-    image_prefix: str = ""
-    cache_scope: Literal["owner", "instance"] = "owner"
-    build_records: BuildRecords = field(default_factory=NoRecords)
-
-
-class Timings:
-    """Seconds by phase, in the order in which they happened."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def of(self, phase: str) -> Iterator[None]:
-        """Count the time inside towards `phase`, also when it fails."""
-        begin = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[phase] = round(time.monotonic() - begin, 3)
 
 
 async def execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation) -> Outcome:
@@ -198,7 +109,8 @@ async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, 
     except GitError as error:
         log.warning("attempt %s: no findings, since its tree is gone: %s", order.id, error)
         paths = frozenset()
-    return await _judged(plan, image, end, gathered, paths)
+    changed = await _changed(order, tools.mirrors.of(order.identity))
+    return await _judged(plan, image, end, gathered, paths, changed)
 
 
 async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome:
@@ -225,13 +137,31 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation,
         gathered = _Gathered(sink)
         with timings.of("job"):
             end, plan = await _run(order, tools, mirror, plan, image, fault, gathered, cancel)
-        return await _judged(plan, image, end, gathered, tree.paths)
+        return await _judged(plan, image, end, gathered, tree.paths, await _changed(order, mirror))
     finally:
         proving.cancel()
 
 
-async def _judged(plan: Plan, image: ImageUsed, end: JobEnd, gathered: _Gathered, paths: frozenset[str]) -> Outcome:
-    findings = await asyncio.to_thread(find, gathered.outputs(), paths)
+async def _changed(order: Order, mirror: Mirror) -> ChangedLines | None:
+    """Return the lines that the commit changed against its base, else its parent; None where that cannot be told."""
+    diff = await mirror.diff(order.base_sha if order.base_sha != order.sha else None, order.sha)
+    return None if diff is None else await asyncio.to_thread(changed_lines, diff)
+
+
+async def _judged(
+    plan: Plan,
+    image: ImageUsed,
+    end: JobEnd,
+    gathered: _Gathered,
+    paths: frozenset[str],
+    changed: ChangedLines | None,
+) -> Outcome:
+    """Return the outcome, with what output and reports say of lines. A report is taken to be of the last tier."""
+    tier = Tier.FULL if any(step.tier is Tier.FULL for step in end.steps) else Tier.FAST
+    reports = [ReportFile(tier, file.path, file.content) for file in end.files if file.content and is_report(file.path)]
+    findings = await asyncio.to_thread(
+        partial(find, gathered.outputs(), paths, reports=reports, changed=changed or ChangedLines())
+    )
     return _outcome(plan, image, end, findings)
 
 

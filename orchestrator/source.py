@@ -28,6 +28,8 @@ _MAX_FILES = 500_000
 _MAX_LISTING_BYTES = 128 * 2**20
 _MAX_HINT_BYTES = 512 * 1024
 _MAX_LOCK_BYTES = 2 * 2**20
+_MAX_DIFF_BYTES = 32 * 2**20
+_DIFF_SECONDS = 20
 _MAX_HINTS_BYTES = 16 * 2**20
 # A person named this repository: whoever owns its files, and whether a ref still names the commit, is no matter.
 _LOCAL_UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
@@ -187,6 +189,26 @@ class Mirror:
                 contents[path] = answer[at : at + size]
                 at += size + 1
         return contents
+
+    async def diff(self, base: str | None, sha: str) -> bytes | None:
+        """Return what git says of the lines that changed since `base`, else since the commit's first parent.
+
+        None where it cannot be told: the first commit has no parent, and a diff may be too large or take too long.
+        """
+        options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "-l500")
+        said = bytearray()
+        try:
+            async with asyncio.timeout(_DIFF_SECONDS):
+                async with aclosing(
+                    git_stream("diff", *options, base or f"{sha}^", sha, "--", cwd=self.folder)
+                ) as parts:
+                    async for part in parts:
+                        said += part
+                        if len(said) > _MAX_DIFF_BYTES:
+                            return None
+        except (GitError, TimeoutError):
+            return None
+        return bytes(said)
 
     async def bundle(self, run: str, target: Path) -> None:
         """Write a git bundle of the run's commit, its history and all tags to `target`."""

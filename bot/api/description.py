@@ -50,6 +50,19 @@ _VALUES: dict[str, Schema] = {
     },
     "fast": {**_COMMANDS, "description": "Linters and type checkers, in order; empty: none."},
     "full": {**_COMMANDS, "description": "Tests, in order; empty: none."},
+    "allow_failure": {**_COMMANDS, "description": "Commands of the tiers that may fail without turning them red."},
+    "artifacts": {
+        "type": "array",
+        "maxItems": rules.MAX_GLOBS,
+        "items": {"type": "string", "minLength": 1, "maxLength": rules.MAX_GLOB},
+        "description": "Files of the workspace to keep: paths, in which * stands for any name and ** for any folders.",
+    },
+    "limits": {
+        "type": "object",
+        "propertyNames": {"enum": list(rules.LIMITS)},
+        "additionalProperties": {"type": ["number", "string"]},
+        "description": "What differs from the instance's limits, never beyond what its administrator allows.",
+    },
     "generated_dockerfile": {
         "type": "string",
         "maxLength": rules.MAX_DOCKERFILE,

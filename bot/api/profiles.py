@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.api.body import read_object
 from bot.api.preconditions import check_match, etag_of, is_known, stale
 from bot.api.problem import ProblemError
-from draftsman.domain.profile import RepoProfile
+from draftsman.domain.profile import PAIRS, RepoProfile
 from draftsman.domain.profile_document import READ_ONLY, document
 from draftsman.domain.profile_rules import FieldError, ProfileError, edited, is_repository, replaced
 from draftsman.store import profiles
@@ -116,10 +116,11 @@ class Profiles:
 
 
 def _merged(before: RepoProfile, name: str, value: Any) -> Any:
-    """Return the value that a merge patch makes: build arguments merge one by one, everything else is replaced."""
-    if name != "build_args" or not isinstance(value, dict):
+    """Return the value that a merge patch makes: names with values merge one by one, everything else is replaced."""
+    if name not in PAIRS or not isinstance(value, dict):
         return value
-    return {key: content for key, content in {**before.build_args, **value}.items() if content is not None}
+    kept = dict(cast(tuple[tuple[str, str], ...], before.explicit.get(name, ())))
+    return {key: content for key, content in {**kept, **value}.items() if content is not None}
 
 
 def _repo(request: web.Request) -> str:

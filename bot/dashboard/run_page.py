@@ -91,7 +91,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.filters.update(duration=duration, moment=moment, words=words, url_path=url_path, plain=plain)
+    environment.filters.update(
+        duration=duration, moment=moment, words=words, url_path=url_path, plain=plain, size=_size
+    )
     return environment
 
 
@@ -178,7 +180,16 @@ def _step_outcome(step: StepRecord, view: RunView) -> tuple[str, str]:
         conclusion = view.attempt.conclusion
         return (conclusion or "error", "cut short") if finished else ("running", "running")
     took = f" in {duration(step.seconds)}" if step.seconds is not None else ""
-    return ("success", f"passed{took}") if step.exit_code == 0 else ("failure", f"exit code {step.exit_code}{took}")
+    if step.exit_code == 0:
+        return "success", f"passed{took}"
+    return (
+        ("failure", f"exit code {step.exit_code}{took}")
+        if step.is_red
+        else (
+            "neutral",
+            f"exit code {step.exit_code}, may fail{took}",
+        )
+    )
 
 
 def _log(section: LogSection, view: RunView) -> Markup:

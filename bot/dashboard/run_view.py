@@ -11,6 +11,7 @@ from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Plan
 from draftsman.domain.run import Attempt, Ref
+from draftsman.store.artifacts import KeptArtifact
 from draftsman.store.steps import StepRecord
 
 
@@ -20,7 +21,8 @@ class RunView:
 
     `page_url` is the path of the run's page: the attempts are at `<page_url>?attempt=<number>`, their whole
     logs at `<page_url>/<number>/log`. `server_url` is GitHub's, for links to the code. `attempts` are all of
-    the run's, newest first. `refreshing` is False where the reader asked the page to hold still.
+    the run's, newest first. `refreshing` is False where the reader asked the page to hold still. `written`
+    is what the job wrote for people, `artifacts` are the files that it left.
     """
 
     attempt: Attempt
@@ -36,3 +38,5 @@ class RunView:
     attempts: tuple[Attempt, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     refreshing: bool = True
+    written: str = ""
+    artifacts: tuple[KeptArtifact, ...] = ()

@@ -19,7 +19,7 @@ from draftsman.cli import editor, services, terminal
 from draftsman.cli.profile_text import from_text, to_text
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError, HostError, SettingsError
-from draftsman.domain.profile import FIELDS, RepoProfile
+from draftsman.domain.profile import FIELDS, PAIRS, RepoProfile
 from draftsman.domain.profile_document import document
 from draftsman.domain.profile_rules import ProfileError, edited, is_repository, replaced
 from draftsman.settings import Settings
@@ -223,8 +223,10 @@ def _show(shown: Console, profile: RepoProfile) -> None:
 def _value(name: str, value: object) -> str:
     if name == "generated_dockerfile":
         return "-" if value is None else f"{str(value).count(chr(10))} lines (`draftsman profile dockerfile`)"
-    if name == "build_args" and isinstance(value, tuple):
+    if name in PAIRS and isinstance(value, tuple):
         return quoted(", ".join(f"{key}={content}" for key, content in value)) or "-"
     if isinstance(value, tuple):
-        return escape(f"\n{'':23}").join(quoted(str(command)) for command in value) or "nothing to run"
+        return escape(f"\n{'':23}").join(quoted(str(command)) for command in value) or (
+            "nothing to run" if name in ("fast", "full") else "-"
+        )
     return quoted(str(value or "")) or "-"

@@ -11,7 +11,7 @@ import typer
 
 from draftsman.cli import settings_of
 from draftsman.domain.profile import FIELDS
-from draftsman.domain.profile_rules import DEPENDENCY_MANAGERS, MODES
+from draftsman.domain.profile_rules import DEPENDENCY_MANAGERS, LIMITS, MODES
 
 app = typer.Typer(
     help="Say how a repository is set up and checked; what you leave out is inferred.", no_args_is_help=True
@@ -61,6 +61,13 @@ def set_command(
     build_arg: Annotated[
         Commands, typer.Option(metavar="NAME=VALUE", help="A build argument; may be given several times.")
     ] = None,
+    allow_failure: Annotated[
+        Commands, typer.Option(metavar="COMMAND", help="A check that may fail; may be given several times.")
+    ] = None,
+    artifact: Annotated[
+        Commands, typer.Option(metavar="GLOB", help="Files to keep; may be given several times.")
+    ] = None,
+    limit: Annotated[Commands, typer.Option(metavar="NAME=VALUE", help=f"A limit: {', '.join(LIMITS)}.")] = None,
     clear: Annotated[
         Commands, typer.Option(metavar="FIELD", help=f"Give a field back to inference: {', '.join(FIELDS)}.")
     ] = None,
@@ -80,7 +87,10 @@ def set_command(
         "dockerfile": dockerfile,
         "dockerfile_mode": mode,
         "dockerfile_target": target,
-        "build_args": _pairs(build_arg),
+        "build_args": _pairs(build_arg, "--build-arg"),
+        "allow_failure": allow_failure,
+        "artifacts": artifact,
+        "limits": _pairs(limit, "--limit"),
     }
     setting = {name: value for name, value in given.items() if value is not None}
     _finish(set_profile(settings_of.read(env_file), repo, setting=setting, clearing=clear or []))
@@ -124,13 +134,13 @@ def dockerfile_command(
     _finish(command(settings_of.read(env_file), repo))
 
 
-def _pairs(given: Commands) -> dict[str, str] | None:
+def _pairs(given: Commands, option: str) -> dict[str, str] | None:
     if given is None:
         return None
     pairs = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
-            raise typer.BadParameter(f"{item!r} is not NAME=VALUE", param_hint="--build-arg")
+            raise typer.BadParameter(f"{item!r} is not NAME=VALUE", param_hint=option)
         pairs[name] = value
     return pairs

@@ -8,8 +8,8 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, cast
 
-from draftsman.domain.profile import FIELDS, RepoProfile, Value
-from draftsman.domain.profile_rules import FieldError, ProfileError
+from draftsman.domain.profile import FIELDS, PAIRS, RepoProfile, Value
+from draftsman.domain.profile_rules import LIMITS, FieldError, ProfileError
 
 _HEAD = """\
 # How {repo} is set up and checked. A line without `#` is yours and stays as you write it; a line with `#` shows
@@ -25,6 +25,9 @@ _HINTS: Mapping[str, str] = {
     "setup": 'installs what the checks need; "" for nothing',
     "fast": "linters and type checkers, in order; [] for none",
     "full": "tests, in order; [] for none",
+    "allow_failure": "commands that may fail without turning anything red",
+    "artifacts": "files to keep: paths, with * for any name and ** for any folders",
+    "limits": f"at most what the administrator allows: {', '.join(LIMITS)}",
 }
 
 _EDITED = tuple(name for name in FIELDS if name != "generated_dockerfile")
@@ -34,6 +37,9 @@ _EXAMPLES: Mapping[str, Value] = {
     "dockerfile": "ci/Dockerfile",
     "dockerfile_target": "test",
     "build_args": (("NAME", "value"),),
+    "allow_failure": ("npm audit",),
+    "artifacts": ("build/report.html",),
+    "limits": (("memory_mb", "2048"),),
 }
 """What is shown where there is nothing to show."""
 
@@ -47,7 +53,7 @@ def to_text(profile: RepoProfile) -> str:
             lines += [f"# {name}: {_HINTS[name]}", f"{name} = {_written(profile.explicit[name], name)}"]
             if inferred := (profile.inferred or {}).get(name):
                 lines.append(_commented(f"inferred: {name} = {_written(inferred, name)}"))
-        elif value is None or (name == "build_args" and not value):
+        elif value is None or (name in _EXAMPLES and not value):
             lines.append(f"# {name}: {_HINTS[name]}; not set, this is an example")
             lines.append(_commented(f"{name} = {_written(_EXAMPLES[name], name)}"))
         else:
@@ -74,7 +80,7 @@ def _written(value: Value, name: str) -> str:
     """Return a value in TOML."""
     if isinstance(value, str):
         return _string(value)
-    if name == "build_args":
+    if name in PAIRS:
         pairs = cast(tuple[tuple[str, str], ...], value)
         return "{ " + ", ".join(f"{key} = {_string(content)}" for key, content in pairs) + " }" if value else "{}"
     if len(value) < 2:

@@ -16,7 +16,8 @@ from draftsman.domain.plan import Tier
 from draftsman.domain.run import Conclusion
 from draftsman.settings import Settings
 from orchestrator.cancellation import Cancellation
-from orchestrator.pipeline import Order, execute, release
+from orchestrator.order import Order
+from orchestrator.pipeline import execute, release
 from orchestrator.source import Remote
 
 _EXIT_CODES = {Conclusion.SUCCESS: 0, Conclusion.NEUTRAL: 0, Conclusion.SKIPPED: 0, Conclusion.ERROR: 3}

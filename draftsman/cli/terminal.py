@@ -82,8 +82,10 @@ class TerminalSink:
 
 def step_line(result: StepResult) -> str:
     """Return a finished step as one line of markup."""
-    sign = MARKS[Conclusion.SUCCESS] if result.exit_code == 0 else _FAILED
-    exit_note = "" if result.exit_code == 0 else f" [red]exit {result.exit_code}[/]"
+    sign = _FAILED if result.is_red else MARKS[Conclusion.SUCCESS if result.exit_code == 0 else Conclusion.NEUTRAL]
+    exit_note = (
+        "" if result.exit_code == 0 else f" [red]exit {result.exit_code}[/]{' (may fail)' if result.may_fail else ''}"
+    )
     return f"{sign} {result.id} {quoted(result.command)} [dim]{result.seconds:.1f} s[/]{exit_note}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from draftsman import resources
 from draftsman.cli.home import prepare_home
 from draftsman.domain.errors import SettingsError
+from draftsman.domain.profile_rules import LIMITS
 from draftsman.settings import Settings
 from orchestrator import engine as docker
 from orchestrator.cache_views import CacheViews
@@ -20,8 +21,8 @@ from orchestrator.fence.rules import read_policy
 from orchestrator.helper import Helper
 from orchestrator.images.build import DAY, BuildSettings
 from orchestrator.images.records import BuildRecords, NoRecords
-from orchestrator.limits import NAMES, changed
-from orchestrator.pipeline import Tools
+from orchestrator.limits import changed
+from orchestrator.order import Tools
 from orchestrator.planner import Planner
 from orchestrator.runners.container import host_config
 from orchestrator.runners.docker import DockerRunner
@@ -50,8 +51,8 @@ def limits(settings: Settings) -> Limits:
 def most(settings: Settings) -> Limits:
     """Return what a profile may raise the limits to. Raises SettingsError for what is no limit."""
     usual = limits(settings)
-    if unknown := [name for name, _ in settings.job_most if name not in NAMES]:
-        raise SettingsError(f"DRAFTSMAN_JOB_MOST: {unknown[0]!r} is no limit; they are {', '.join(NAMES)}.")
+    if unknown := [name for name, _ in settings.job_most if name not in LIMITS]:
+        raise SettingsError(f"DRAFTSMAN_JOB_MOST: {unknown[0]!r} is no limit; they are {', '.join(LIMITS)}.")
     try:
         return changed(usual, settings.job_most)
     except ValueError as error:

@@ -22,7 +22,7 @@ from draftsman.store.retention import old_rows
 from orchestrator.claims import ClaimRules, Claims
 from orchestrator.executor import executor, releaser
 from orchestrator.images.stored_records import StoredRecords
-from orchestrator.pipeline import Tools
+from orchestrator.order import Tools
 from orchestrator.upkeep import reconcile_regularly
 from orchestrator.worker import keep_up, listen
 from orchestrator.worker_name import worker_name

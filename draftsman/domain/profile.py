@@ -23,12 +23,18 @@ FIELDS = (
     "setup",
     "fast",
     "full",
+    "allow_failure",
+    "artifacts",
+    "limits",
     "generated_dockerfile",
 )
 """Every field of a profile, in the order in which people are shown them."""
 
 _INFERRED = ("dockerfile", "dependency_manager", "setup", "fast", "full")
 """The fields that a plan's profile holds."""
+
+PAIRS = ("build_args", "limits")
+"""The fields that hold names with their values."""
 
 _BLANK: dict[str, Value] = {
     "dockerfile_mode": "auto",
@@ -37,6 +43,9 @@ _BLANK: dict[str, Value] = {
     "setup": "",
     "fast": (),
     "full": (),
+    "allow_failure": (),
+    "artifacts": (),
+    "limits": (),
 }
 """What stands for a field that nobody set and that no run inferred yet; absent ones are None."""
 

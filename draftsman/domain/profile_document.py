@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from draftsman.domain.profile import FIELDS, RepoProfile
+from draftsman.domain.profile import FIELDS, PAIRS, RepoProfile
 
 READ_ONLY = ("repo", "explicit_fields", "inferred", "edit_outdated", "created_at", "updated_at", "links")
 """What is shown beside the fields, and cannot be set."""
@@ -25,7 +25,7 @@ def document(profile: RepoProfile) -> dict[str, Any]:
 
 
 def as_json(name: str, value: Any) -> Any:
-    """Return a field's value as JSON holds it: commands as a list, build arguments as an object."""
-    if name == "build_args":
+    """Return a field's value as JSON holds it: commands as a list, build arguments and limits as objects."""
+    if name in PAIRS:
         return dict(value or ())
     return list(value) if isinstance(value, tuple) else value

@@ -40,6 +40,24 @@ MAX_BUILD_ARGS = 50
 MAX_BUILD_ARG = 4000
 """Characters of a build argument's value."""
 
+LIMITS = (
+    "memory_mb",
+    "cpus",
+    "pids",
+    "timeout_seconds",
+    "step_timeout_seconds",
+    "no_output_timeout_seconds",
+    "file_size_mb",
+    "log_mb",
+    "workspace_mb",
+)
+"""What a profile's `limits` may name. None of them goes beyond what an administrator allows."""
+
+MAX_GLOBS = 50
+MAX_GLOB = 200
+MAX_STARS = 6
+"""Stars of one path: each costs time on every file that a job left."""
+
 MAX_ERRORS = 20
 """Errors that are said at once: nobody reads more, and a stranger can make any number."""
 
@@ -271,6 +289,38 @@ def _commands(value: object) -> Value:
     return tuple(commands)
 
 
+def _globs(value: object) -> Value:
+    if not isinstance(value, list | tuple):
+        raise _WrongError("This must be a list of paths, each a text; `*` and `**` stand for any name and any folders.")
+    if len(value) > MAX_GLOBS:
+        raise _WrongError(f"These are {len(value)} paths; at most {MAX_GLOBS} are kept.")
+    globs = []
+    for position, glob in enumerate(value):
+        try:
+            globs.append(str(_path(glob)))
+        except _WrongError as error:
+            raise _WrongError(str(error), f"[{position}]") from None
+        if len(globs[-1]) > MAX_GLOB or globs[-1].count("*") > MAX_STARS:
+            detail = f"A path here has at most {MAX_GLOB} characters and {MAX_STARS} stars."
+            raise _WrongError(detail, f"[{position}]")
+    return tuple(globs)
+
+
+def _limits(value: object) -> Value:
+    if not isinstance(value, Mapping):
+        raise _WrongError("This must be names with their values.")
+    pairs = []
+    for name, content in value.items():
+        if name not in LIMITS:
+            raise _WrongError(f"This is no limit; they are {', '.join(LIMITS)}.", f".{_shown(str(name))}")
+        text = str(content) if isinstance(content, int | float | str) and not isinstance(content, bool) else ""
+        whole = r"[0-9]{1,9}(\.[0-9]{1,3})?" if name == "cpus" else r"[0-9]{1,9}"
+        if not re.fullmatch(whole, text) or float(text) <= 0:
+            raise _WrongError("This must be a number above 0.", f".{name}")
+        pairs.append((str(name), text))
+    return tuple(sorted(pairs))
+
+
 def _dockerfile_text(value: object) -> Value:
     text = _text(value, MAX_DOCKERFILE, what="the text of a Dockerfile").replace("\r\n", "\n")
     if _CONTROL.search(text):
@@ -289,6 +339,9 @@ _READERS: Mapping[str, Callable[[object], Value]] = {
     "setup": _setup,
     "fast": _commands,
     "full": _commands,
+    "allow_failure": _commands,
+    "artifacts": _globs,
+    "limits": _limits,
     "generated_dockerfile": _dockerfile_text,
 }
 

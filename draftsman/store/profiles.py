@@ -12,7 +12,7 @@ from typing import Any
 
 from draftsman.domain.errors import HostError
 from draftsman.domain.plan import Plan, ProfileOverrides
-from draftsman.domain.profile import FIELDS, RepoProfile, Value
+from draftsman.domain.profile import FIELDS, PAIRS, RepoProfile, Value
 from draftsman.store.database import Database, clean
 
 _COLUMNS = {
@@ -34,6 +34,9 @@ _VALUES = (
     "setup_command",
     "validation_fast",
     "validation_full",
+    "allow_failure",
+    "artifacts",
+    "limits",
     "generated_dockerfile",
     "explicit_fields",
     "inferred",
@@ -46,7 +49,7 @@ _INSERT = f"""
         VALUES ({", ".join(f"${number}" for number in range(1, len(_VALUES) + 2))})
         ON CONFLICT (repo) DO NOTHING RETURNING *
     ), noted AS (
-        INSERT INTO audit_events (actor, action, detail) SELECT $14, $15, $16 FROM kept
+        INSERT INTO audit_events (actor, action, detail) SELECT $17, $18, $19 FROM kept
     )
     SELECT * FROM kept
 """  # noqa: S608  (names of ours only)
@@ -55,9 +58,9 @@ _UPDATE = f"""
     WITH kept AS (
         UPDATE repo_profiles SET {", ".join(f"{name} = ${number}" for number, name in enumerate(_VALUES, start=1))},
             version = version + 1, updated_at = now()
-        WHERE id = $13 AND version = $14 RETURNING *
+        WHERE id = $16 AND version = $17 RETURNING *
     ), noted AS (
-        INSERT INTO audit_events (actor, action, detail) SELECT $15, $16, $17 FROM kept
+        INSERT INTO audit_events (actor, action, detail) SELECT $18, $19, $20 FROM kept
     )
     SELECT * FROM kept
 """  # noqa: S608  (names of ours only)
@@ -184,7 +187,7 @@ def _profile_of(row: Any) -> RepoProfile:
 
 
 def _value(name: str, kept: Any) -> Any:
-    if name == "build_args":
+    if name in PAIRS:
         return tuple(sorted(kept.items()))
     return tuple(kept) if isinstance(kept, list) else kept
 
@@ -195,7 +198,7 @@ def _row(profile: RepoProfile) -> list[Any]:
     values: list[Any] = []
     for column in _VALUES[:-3]:
         value = _cleaned(profile.value(names.get(column, column)))
-        if column == "build_args":
+        if column in PAIRS:
             values.append(dict(value or ()))
         else:
             values.append(list(value) if isinstance(value, tuple) else value)

@@ -13,7 +13,14 @@ from typing import Any
 from orchestrator.cache_views import in_use, remove_volume
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.helper import IMAGE, Helper, HelperRun, remove_container, volume_mount
-from orchestrator.housekeeping.judgement import Known, Leftover, caches_of, containers_to_go, volumes_to_go
+from orchestrator.housekeeping.judgement import (
+    GRACE_SECONDS,
+    Known,
+    Leftover,
+    caches_of,
+    containers_to_go,
+    volumes_to_go,
+)
 from orchestrator.images.labels import LABEL_MANAGED, list_built, remove, used_images
 from orchestrator.images.upkeep import is_ours, to_prune
 from orchestrator.runners.container import LABEL_JOB
@@ -35,19 +42,22 @@ class Ages:
 class EngineUpkeep:
     """Upkeep of one engine, for one instance. Every method raises EngineError."""
 
-    def __init__(self, helper: Helper, instance: str, unfinished: Unfinished, ages: Ages) -> None:
+    def __init__(
+        self, helper: Helper, instance: str, unfinished: Unfinished, ages: Ages, *, grace_seconds: float = GRACE_SECONDS
+    ) -> None:
         self._helper = helper
         self._engine: Engine = helper.engine
         self._instance = instance
         self._unfinished = unfinished
         self._ages = ages
+        self._grace_seconds = grace_seconds
 
     async def leftovers(self) -> list[Leftover]:
         """Return what jobs and builds left: containers, scratch volumes, networks, old images."""
         containers = await self._engine.call("GET", "containers/json", params={"all": "1"})
         volumes = await self.volumes()
         ids = _jobs_of((*containers, *volumes))
-        known = Known(self._instance, await self._unfinished(ids), time.time())
+        known = Known(self._instance, await self._unfinished(ids), time.time(), self._grace_seconds)
         found = containers_to_go(containers, known)
         going = {leftover.name for leftover in found}
         jobs = _jobs_of(one for one in containers if str((one.get("Names") or [""])[0]).lstrip("/") not in going)

@@ -31,11 +31,15 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of our own: which instance this is, which of its attempts are not finished, and the time."""
+    """What is known of our own: which instance this is, which of its attempts are not finished, and the time.
+
+    What is younger than `grace_seconds` stays.
+    """
 
     instance: str
     unfinished: Collection[str]
     now: float
+    grace_seconds: float = GRACE_SECONDS
 
 
 def containers_to_go(containers: Iterable[Mapping[str, Any]], known: Known) -> list[Leftover]:
@@ -56,7 +60,7 @@ def containers_to_go(containers: Iterable[Mapping[str, Any]], known: Known) -> l
 
 def _why_job(labels: Mapping[str, str], age: float, known: Known) -> str:
     instance = labels.get(LABEL_INSTANCE, "")
-    if instance == known.instance and labels[LABEL_JOB] not in known.unfinished and age > GRACE_SECONDS:
+    if instance == known.instance and labels[LABEL_JOB] not in known.unfinished and age > known.grace_seconds:
         return "its attempt has finished"
     if instance.startswith(LOCAL_PREFIX) and age > LOCAL_SECONDS:
         return "left by a `draftsman run` that was killed"

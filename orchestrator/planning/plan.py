@@ -258,6 +258,9 @@ def _profile(
         full=inferred.full if overrides.full is None else overrides.full,
         dockerfile_target=None if own is None else overrides.dockerfile_target,
         build_args=() if own is None else overrides.build_args,
+        allow_failure=overrides.allow_failure or (),
+        artifacts=overrides.artifacts or (),
+        limits=overrides.limits,
     )
 
 

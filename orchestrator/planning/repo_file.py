@@ -13,7 +13,7 @@ from typing import Any
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import ProfileOverrides, Tree
-from draftsman.domain.profile import Value
+from draftsman.domain.profile import PAIRS, Value
 from draftsman.domain.profile_rules import MAX_ERRORS, FieldError, check_fields, check_together
 from orchestrator.planning.documents import line_of, malformed, read_toml
 from orchestrator.planning.trail import Trail, show
@@ -29,10 +29,12 @@ KEYS = (
     "dockerfile",
     "dockerfile_target",
     "build_args",
+    "allow_failure",
+    "artifacts",
 )
 """The keys of the file: fields of the profile, called as they are there."""
 
-RESERVED = ("filters", "artifacts")
+RESERVED = ("filters",)
 """Keys of parts that are still to come."""
 
 MAX_BYTES = 32 * 1024
@@ -91,7 +93,7 @@ def join(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> Said:
     if "dockerfile" in setting:
         setting["dockerfile_mode"] = "path"
     said = Said(replace(overrides, **setting), file, taken)
-    for name in ("dockerfile_mode", "dockerfile_target", "build_args"):
+    for name in ("dockerfile_mode", "dockerfile_target", "build_args", "allow_failure", "artifacts", "limits"):
         value = getattr(said.overrides, name)
         if _is_set(said.overrides, name) and value != "path":
             said.note(trail, name, _told(name, value))
@@ -138,7 +140,7 @@ def _is_decided(overrides: ProfileOverrides, name: str) -> bool:
 
 def _is_set(overrides: ProfileOverrides, name: str) -> bool:
     value = getattr(overrides, name)
-    if name == "build_args":
+    if name in PAIRS:
         return bool(value)
     return value is not None and (name, value) != ("dockerfile_mode", "auto")
 
@@ -166,4 +168,6 @@ def _told(name: str, value: Value) -> str:
     """Return a value as evidence shows it; of build arguments the names alone."""
     if isinstance(value, str):
         return value
+    if name == "limits":
+        return ", ".join(f"{pair[0]} {pair[1]}" for pair in value)
     return ", ".join(pair[0] for pair in value) if name == "build_args" else "; ".join(map(str, value))

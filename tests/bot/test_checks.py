@@ -320,9 +320,9 @@ def test_a_finding_outside_of_the_repository_is_no_annotation(path: str) -> None
     assert annotations_of(finding(path=path)) == ()
 
 
-def test_the_most_useful_annotations_come_first_and_each_once() -> None:
+def test_annotations_keep_the_order_of_the_findings_and_each_comes_once() -> None:
     found = annotations_of(finding(level=Level.NOTICE), finding(line=5, level=Level.WARNING), finding(), finding())
-    assert [one["annotation_level"] for one in found] == ["failure", "warning", "notice"]
+    assert [one["annotation_level"] for one in found] == ["notice", "warning", "failure"]
 
 
 def test_more_findings_than_are_shown_are_counted() -> None:

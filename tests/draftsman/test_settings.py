@@ -90,6 +90,7 @@ def test_the_example_file_shows_the_defaults() -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
     shown = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.+)$", text, flags=re.MULTILINE))
     examples = {"DATABASE_URL", "REDIS_URL", "DOCKER_HOST", "DRAFTSMAN_PUBLIC_URL"}
+    examples |= {"DRAFTSMAN_JOB_MOST", "DRAFTSMAN_FENCE_ALLOW"}
     given = {name: value for name, value in shown.items() if name not in examples}
     assert given
     assert load(given) == Settings()

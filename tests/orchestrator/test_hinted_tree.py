@@ -12,7 +12,8 @@ import pytest
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Plan, ProfileOverrides
 from orchestrator.hinted_tree import read_tree
-from orchestrator.pipeline import Order, _fetch
+from orchestrator.order import Order
+from orchestrator.pipeline import _fetch
 from orchestrator.planning.plan import make_plan
 from orchestrator.source import Mirror, Remote
 from tests.planning.cases import TEMPLATES

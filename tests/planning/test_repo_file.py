@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from draftsman.domain.errors import PlanError
-from draftsman.domain.plan import Plan, ProfileOverrides, Tree
+from draftsman.domain.plan import Plan, ProfileOverrides, Tier, Tree
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.repo_file import named_dockerfile
 from tests.planning.cases import TEMPLATES, tree_of
@@ -125,10 +125,18 @@ def test_what_is_wrong_is_said_with_file_and_line(text: str, says: str) -> None:
 
 
 def test_keys_of_parts_that_are_to_come_are_only_warned_of() -> None:
-    made = plan('fast = ["a"]\n[filters]\npaths = ["docs/**"]\n[artifacts]\n')
+    made = plan('fast = ["a"]\n[filters]\npaths = ["docs/**"]\n')
     assert made.profile.fast == ("a",)
     assert [one for one in made.warnings if ".draftsman.toml:2: `filters` has no effect yet" in one]
-    assert [one for one in made.warnings if ".draftsman.toml:4: `artifacts` has no effect yet" in one]
+
+
+def test_a_repository_says_what_may_fail_and_what_is_kept_and_nothing_of_its_limits() -> None:
+    made = plan('fast = ["a", "b"]\nallow_failure = ["b"]\nartifacts = ["build/**/*.html"]\n')
+    fast = [(step.command, step.may_fail) for step in made.steps if step.tier is Tier.FAST]
+    assert fast == [("a", False), ("b", True)]
+    assert made.profile.artifacts == ("build/**/*.html",)
+    with pytest.raises(PlanError, match="limits: this is no key"):
+        plan("[limits]\nmemory_mb = 100000\n")
 
 
 def test_a_file_that_is_too_large_to_be_read_is_refused() -> None:

@@ -11,6 +11,10 @@ ALTER TABLE attempts ADD COLUMN summary TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE steps ADD COLUMN may_fail BOOLEAN NOT NULL DEFAULT false;
 
+ALTER TABLE repo_profiles ADD COLUMN allow_failure TEXT[] NOT NULL DEFAULT '{}';
+ALTER TABLE repo_profiles ADD COLUMN artifacts TEXT[] NOT NULL DEFAULT '{}';
+ALTER TABLE repo_profiles ADD COLUMN limits JSONB NOT NULL DEFAULT '{}';
+
 -- Files that a job left. One that was too large to be kept has no content.
 CREATE TABLE artifacts (
     attempt_id UUID NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,

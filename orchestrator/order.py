@@ -1,0 +1,105 @@
+"""What is to be executed, and what with: the values that the pipeline is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from draftsman.domain.outcome import ImageUsed
+from draftsman.domain.plan import Plan, ProfileOverrides, Tier
+from orchestrator.cache_views import CacheViews
+from orchestrator.disk_watch import DiskWatch
+from orchestrator.engine import Engine
+from orchestrator.fence.gate import FenceGate, Policy
+from orchestrator.helper import Helper
+from orchestrator.images.build import BuildSettings
+from orchestrator.images.records import BuildRecords, NoRecords
+from orchestrator.planner import Planner
+from orchestrator.runners.interface import Limits, Runner
+from orchestrator.source import Mirrors, Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier claim of the attempt kept: its plan, and the image that its job runs in."""
+
+    plan: Plan
+    image: ImageUsed
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be executed: one commit of one repository.
+
+    `identity` is what the mirror is kept under, `cache_owner` whose dependency caches the job sees; `tiers` limits
+    which checks run (`draftsman run --tier`). A commit that is not `trusted` has no say in how it is checked: the
+    `.draftsman.toml` of the commit `base_sha` counts, none where that is not known. `on_base` says that the commit is
+    the default branch's own: what is not trusted runs in its image. `rebuild` builds the image anew. `private` says
+    that strangers may not read the repository. `earlier` is what an earlier claim of the attempt had come to.
+    """
+
+    id: str
+    repo: str
+    sha: str
+    identity: str
+    cache_owner: str
+    remote: Callable[[], Awaitable[Remote]]
+    overrides: ProfileOverrides = field(default_factory=ProfileOverrides)
+    tiers: frozenset[Tier] = frozenset((Tier.FAST, Tier.FULL))
+    epoch: int = 0
+    trusted: bool = True
+    base_sha: str | None = None
+    on_base: bool = False
+    rebuild: bool = False
+    private: bool = False
+    earlier: Earlier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every attempt of this worker is executed with.
+
+    `instance` is whose containers and volumes they are; `most` bounds what a profile may raise limits to.
+    """
+
+    mirrors: Mirrors
+    engine: Engine
+    runner: Runner
+    templates: Mapping[str, str]
+    planner: Planner
+    build: BuildSettings
+    build_lock: Callable[[str], AbstractAsyncContextManager[None]]
+    limits: Limits
+    most: Limits
+    network: Policy
+    gate: FenceGate
+    helper: Helper
+    caches: CacheViews
+    instance: str
+    scratch: Path
+    fence_required: bool = False
+    runtime: str = ""
+    disk: DiskWatch | None = None
+    image_prefix: str = ""
+    cache_scope: Literal["owner", "instance"] = "owner"
+    build_records: BuildRecords = field(default_factory=NoRecords)
+
+
+class Timings:
+    """Seconds by phase, in the order in which they happened."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, phase: str) -> Iterator[None]:
+        """Count the time inside towards `phase`, also when it fails."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = round(time.monotonic() - begin, 3)
