@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import image_decision, planning
+from bench import first_command, image_decision, planning
 from bench.measure import table
 
 
@@ -18,6 +18,8 @@ async def main() -> None:
         figures = await planning.measure(Path(folder))
         print("bench: images", file=sys.stderr)
         figures += await image_decision.measure(Path(folder))
+        print("bench: the first command of a job", file=sys.stderr)
+        figures += await first_command.measure(Path(folder))
     print(table(figures))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from bench.measure import Figure, compare
@@ -28,7 +28,7 @@ async def measure(folder: Path) -> list[Figure]:
     mirror = Mirror(folder / "mirror-image.git")
     await mirror.fetch(Remote("bench/shop", str(repository)), sha, "bench")
     engine = await connect()
-    shop = Shop(engine, BuildSettings(), lambda _: nullcontext(), _nothing, _say_nothing)
+    shop = Shop(engine, BuildSettings(), no_lock, nothing, say_nothing)
     wanted = Wanted("bench/shop", _plan(), Commit(mirror.folder, sha))
     try:
         ready = await ensure_image(shop, wanted)
@@ -53,9 +53,14 @@ def _plan() -> Plan:
     return Plan(profile, (), DOCKERFILE, (), ())
 
 
-async def _nothing() -> None:
+def no_lock(_: str) -> AbstractAsyncContextManager[None]:
+    """Stand for a lock that nobody else holds."""
+    return nullcontext()
+
+
+async def nothing() -> None:
     """Stand where a worker tells that it builds."""
 
 
-async def _say_nothing(content: bytes) -> None:
+async def say_nothing(content: bytes) -> None:
     """Stand where a run keeps its log."""

@@ -107,8 +107,8 @@ class Helper:
     async def attempt(self, what: HelperRun, *, seconds: float = _SECONDS) -> tuple[int, str]:
         """Return the exit code of the script and what it printed. Raises EngineError where it takes too long."""
         await self.ensure()
-        made = await self.engine.call("POST", "containers/create", body=self._config(what))
-        path = f"containers/{made['Id']}"
+        made = await create_container(self.engine, self._config(what))
+        path = f"containers/{made}"
         try:
             await self.engine.call("POST", f"{path}/start")
             ended = await self.engine.call("POST", f"{path}/wait", seconds=seconds)
@@ -118,7 +118,7 @@ class Helper:
                     said += chunk[: _OUTPUT_BYTES - len(said)]
             return int(ended["StatusCode"]), said.decode("utf-8", "replace")
         finally:
-            await asyncio.shield(remove_container(self.engine, str(made["Id"])))
+            await asyncio.shield(remove_container(self.engine, made))
 
     def _config(self, what: HelperRun) -> dict[str, Any]:
         return {
@@ -139,6 +139,19 @@ class Helper:
                 "Mounts": [dict(mount) for mount in what.mounts],
             },
         }
+
+
+async def create_container(engine: Engine, body: Mapping[str, Any], *, name: str = "") -> str:
+    """Return the new container's id. Cancelled, it waits for the engine's answer and removes what was made."""
+    params = {"name": name} if name else None
+    creating = asyncio.ensure_future(engine.call("POST", "containers/create", params=params, body=body))
+    try:
+        return str((await asyncio.shield(creating))["Id"])
+    except asyncio.CancelledError:
+        await asyncio.wait([creating])
+        if creating.exception() is None:
+            await remove_container(engine, str(creating.result()["Id"]))
+        raise
 
 
 async def remove_container(engine: Engine, name: str) -> None:

@@ -86,7 +86,7 @@ class FenceGate:
         if self._memory is None:
             return
         try:
-            await asyncio.to_thread(self._memory.write_text, f"{await self._key()} {time.time():.0f}")
+            await asyncio.to_thread(self._memory.write_text, f"{await self._key()} {int(time.time())}")
         except (OSError, DraftsmanError) as error:
             log.warning("that the fence holds was not noted: %s", error)
 

@@ -18,7 +18,7 @@ from typing import Any
 from draftsman.domain.errors import EngineError
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.fence.rules import FencePolicy, fence_rules
-from orchestrator.helper import Helper, HelperRun, lines_of, remove_container
+from orchestrator.helper import Helper, HelperRun, create_container, lines_of, remove_container
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +115,12 @@ class Fences:
 
     async def _create(self, name: str, config: Mapping[str, Any]) -> str:
         try:
-            made = await self._engine.call("POST", "containers/create", params={"name": name}, body=config)
+            return await create_container(self._engine, config, name=name)
         except EngineRefusedError as error:
             if error.status != 409:
                 raise
-            await remove_container(self._engine, name)
-            made = await self._engine.call("POST", "containers/create", params={"name": name}, body=config)
-        return str(made["Id"])
+        await remove_container(self._engine, name)
+        return await create_container(self._engine, config, name=name)
 
     async def _until_ready(self, holder: str) -> None:
         said = bytearray()
@@ -173,14 +172,17 @@ class Fences:
             return self._seen.rules
 
     async def host_addresses(self) -> list[str]:
-        """Return all addresses of the engine's host but its loopback, as a container in its network sees them."""
+        """Return the addresses of the engine's host, as a container in its network sees them.
+
+        Without those of its loopback and of single links: no fence lets these through whosever they are.
+        """
         said = await self.helper.run(HelperRun("exec ip -o addr", network="host"))
         found = []
         for line in lines_of(said):
             words = line.split()
             if len(words) > 3 and words[2] in ("inet", "inet6"):
                 address = ipaddress.ip_address(words[3].partition("/")[0])
-                if not address.is_loopback:
+                if not address.is_loopback and not address.is_link_local:
                     found.append(str(address))
         if not found:
             raise EngineError(f"The addresses of the engine's host could not be read: {said.strip()[:200]!r}.")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from draftsman.domain.errors import DraftsmanError, EngineError
 from orchestrator.engine import Engine
 from orchestrator.fence.holder import Fences
-from orchestrator.helper import LABEL_HELPER, remove_container
+from orchestrator.helper import LABEL_HELPER, create_container, remove_container
 
 _WORD = "draftsman-was-here"
 _PORTS = range(20_000, 60_000)
@@ -67,15 +67,16 @@ async def prove(fences: Fences, host_config: Mapping[str, Any]) -> Proof:
 async def _prove(fences: Fences, host_config: Mapping[str, Any], name: str, made: list[str]) -> Proof:
     engine, image = fences.helper.engine, fences.helper.image
     port = str(_PORTS[uuid.uuid4().int % len(_PORTS)])
-    listeners, holder, host = await asyncio.gather(
-        asyncio.gather(*(_start(engine, image, _LISTEN, [port], network, made) for network in ("host", "bridge"))),
+    _, listener, holder, host = await _together(
+        _start(engine, image, _LISTEN, [port], "host", made),
+        _start(engine, image, _LISTEN, [port], "bridge", made),
         fences.raise_for(name, {LABEL_HELPER: "1"}),
         fences.host_addresses(),
     )
-    sibling = (await engine.call("GET", f"containers/{listeners[1]}/json"))["NetworkSettings"]
+    sibling = (await engine.call("GET", f"containers/{listener}/json"))["NetworkSettings"]
     address = sibling.get("IPAddress") or sibling["Networks"]["bridge"]["IPAddress"]
-    targets = [*(one for one in host if not one.startswith("fe80")), address]
-    outside, inside = await asyncio.gather(
+    targets = [*host, address]
+    outside, inside = await _together(
         _reached(engine, image, targets, port, "bridge", {}, made),
         _reached(engine, image, targets, port, f"container:{holder}", host_config, made),
     )
@@ -84,6 +85,17 @@ async def _prove(fences: Fences, host_config: Mapping[str, Any], name: str, made
     if inside:
         return Proof(f"The network fence does not hold: a job reached {', '.join(inside)} through it.")
     return Proof()
+
+
+async def _together(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Return what these return. Where one fails, none of the others goes on to make containers."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _reached(
@@ -123,7 +135,7 @@ async def _start(
         "Tty": True,
         "HostConfig": {**limits, "NetworkMode": network},
     }
-    answer = await engine.call("POST", "containers/create", body=body)
-    made.append(str(answer["Id"]))
-    await engine.call("POST", f"containers/{answer['Id']}/start")
-    return str(answer["Id"])
+    container = await create_container(engine, body)
+    made.append(container)
+    await engine.call("POST", f"containers/{container}/start")
+    return container

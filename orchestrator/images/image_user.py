@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import tarfile
 
 from orchestrator.engine import Engine, EngineRefusedError
-from orchestrator.helper import remove_container
+from orchestrator.helper import create_container, remove_container
 
 _PASSWD_BYTES = 1024 * 1024
 
@@ -19,11 +20,11 @@ async def image_uid(engine: Engine, image: str) -> int | None:
         return 0
     if user.isdigit():
         return int(user)
-    made = await engine.call("POST", "containers/create", body={"Image": image, "Entrypoint": ["/"], "Cmd": []})
+    made = await create_container(engine, {"Image": image, "Entrypoint": ["/"], "Cmd": []})
     try:
-        return _uid_in(await _passwd(engine, str(made["Id"])), user)
+        return _uid_in(await _passwd(engine, made), user)
     finally:
-        await remove_container(engine, str(made["Id"]))
+        await asyncio.shield(remove_container(engine, made))
 
 
 async def _passwd(engine: Engine, container: str) -> bytes:

@@ -14,8 +14,8 @@ from typing import Any
 from draftsman.domain.errors import EngineError, HostError
 from draftsman.domain.outcome import Artifact
 from orchestrator.engine import Engine, EngineRefusedError
-from orchestrator.fence.holder import Fences
-from orchestrator.helper import remove_container
+from orchestrator.fence.holder import Fences, holder_name
+from orchestrator.helper import create_container, remove_container
 from orchestrator.runners import container
 from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Wanted
 from orchestrator.runners.log_frames import LogFrames
@@ -84,28 +84,16 @@ class DockerRunner:
         return await self._fences.raise_for(spec.id, container.labels(spec))
 
     async def _created(self, spec: JobSpec, config: dict[str, Any]) -> str:
-        """Return the new container's id. Cancelled, it waits for the engine's answer and removes what was made."""
-        creating = asyncio.ensure_future(self._create(spec, config))
+        name = container.container_name(spec.id)
         try:
-            return await asyncio.shield(creating)
-        except asyncio.CancelledError:
-            await asyncio.wait([creating])
-            if creating.exception() is None:
-                await remove_container(self._engine, creating.result())
-            raise
-
-    async def _create(self, spec: JobSpec, config: dict[str, Any]) -> str:
-        params = {"name": container.container_name(spec.id)}
-        try:
-            answer = await self._engine.call("POST", "containers/create", params=params, body=config)
+            return await create_container(self._engine, config, name=name)
         except EngineRefusedError as error:
             if error.status != _CONFLICT:
                 raise
-            # Nothing of this attempt holds the name (`_make_room`), or only since then: a create whose answer was lost.
-            await self._make_room(spec)
-            await remove_container(self._engine, params["name"])
-            answer = await self._engine.call("POST", "containers/create", params=params, body=config)
-        return str(answer["Id"])
+        # Nothing of this attempt holds the name (`_make_room`), or only since then: a create whose answer was lost.
+        await self._make_room(spec)
+        await remove_container(self._engine, name)
+        return await create_container(self._engine, config, name=name)
 
     async def _put(self, handle: str, source: Path, files: dict[str, bytes]) -> None:
         try:
@@ -263,8 +251,8 @@ class DockerRunner:
     async def remove(self, job: Job) -> None:
         """Remove the container with its anonymous volumes, running or not, and its fence."""
         await remove_container(self._engine, job.handle)
-        if self._fences is not None:
-            await self._fences.lower(job.id)
+        if job.is_fenced:
+            await remove_container(self._engine, holder_name(job.id))
 
     async def _inspect(self, handle: str) -> dict[str, Any] | None:
         try:
