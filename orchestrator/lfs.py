@@ -270,7 +270,10 @@ async def _download(remote: Remote, missing: list[Pointer], store: Objects) -> N
         for start in range(0, len(missing), BATCH):
             asked = missing[start : start + BATCH]
             for pointer, action in await _batch(session, remote, asked):
-                place = await checked_place(action.href, f"The Git LFS object {pointer.oid[:12]}", own=own)
+                try:
+                    place = await checked_place(action.href, f"The Git LFS object {pointer.oid[:12]}", own=own)
+                except PlanError as error:  # the server's doing, not the commit's
+                    raise SourceError(str(error)) from error
                 pin(place)
                 headers = _headers(action, place.server, own, remote.token)
                 await _fetch(session, action.href, headers, pointer, store)

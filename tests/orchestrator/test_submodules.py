@@ -22,7 +22,7 @@ PARENT = "https://github.com/acme/widgets.git"
     "path",
     [
         "", "/etc", "../up", "a/../../up", "a/./b", "a//b", ".git", ".git/hooks", "a/.GIT/b", ".Git", "git~1",
-        "a/GIT~1",         ".git ", ".git.", ".git. .", ".git::$INDEX_ALLOCATION", ".g\u200cit", "\ufeff.git", "a\\..\\b",
+        "a/GIT~1", ".git ", ".git.", ".git. .", ".git::$INDEX_ALLOCATION", ".g\u200cit", "\ufeff.git", "a\\..\\b",
         ".git\\hooks",
         "a\nb", "a\x00b", "a\x7fb", "a\udcff", "x" * 1001, "..",
     ],
