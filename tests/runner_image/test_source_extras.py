@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from draftsman.domain.run import Conclusion
-from orchestrator.cancellation import Cancellation
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec, LfsFile, Source, Submodule
 from orchestrator.sandbox import JobEnd, Watching, run_job
@@ -47,7 +46,7 @@ def amended(commit: Commit, links: dict[str, str]) -> Commit:
     """Return the commit with gitlinks, its bundle made anew."""
     for path, sha in links.items():
         run(commit.folder, "update-index", "--add", "--cacheinfo", f"160000,{sha},{path}")
-    run(commit.folder, "commit", "--quiet", "--amend", "--no-edit")
+    run(commit.folder, "commit", "--quiet", "--amend", "--allow-empty", "--no-edit")
     run(commit.folder, "update-ref", "refs/draftsman/run/1", "HEAD")
     run(commit.folder, "bundle", "create", "--quiet", str(commit.bundle), "refs/draftsman/run/1")
     return Commit(commit.folder, run(commit.folder, "rev-parse", "HEAD"), commit.bundle)
@@ -87,7 +86,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
 
 async def _run(runner: DockerRunner, source: Source, spec: JobSpec) -> tuple[JobEnd, Remembered]:
     seen = Remembered()
-    end = await run_job(runner, spec, source, seen, Watching(Cancellation()))
+    end = await run_job(runner, spec, source, seen, Watching())
     return end, seen
 
 
@@ -99,7 +98,7 @@ async def test_all_of_it_is_checked_out_and_clean(runner: DockerRunner, whole: W
             "cat 'vendor/my lib/lib.txt' 'vendor/my lib/in/deep/deep.txt'; git -C 'vendor/my lib' log -1 --format=%H",
             "sha256sum a.bin 'with space/-é.bin' run.bin; test -x run.bin && ! test -x a.bin && echo modes",
             "ls /draftsman/job; git remote | wc -l; git -C 'vendor/my lib' remote | wc -l",
-            "git -C 'vendor/my lib/in/deep' describe --tags; git -C 'vendor/my lib' symbolic-ref -q HEAD || echo detached",
+            "cd 'vendor/my lib/in/deep' && git describe --tags; git symbolic-ref -q HEAD || echo detached",
         ),
         sha=whole.sha,
     )
