@@ -59,8 +59,12 @@ def _environment(config: Mapping[str, str]) -> dict[str, str]:
 
 def token_config(url: str, token: str) -> dict[str, str]:
     """Return the configuration that sends an installation token to this URL and to no other."""
-    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {f"http.{url}.extraHeader": f"Authorization: Basic {basic}"}
+    return {f"http.{url}.extraHeader": f"Authorization: {basic_header(token)}"}
+
+
+def basic_header(token: str) -> str:
+    """Return the value of the Authorization header for an installation token."""
+    return f"Basic {base64.b64encode(f'x-access-token:{token}'.encode()).decode()}"
 
 
 @asynccontextmanager

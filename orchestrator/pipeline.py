@@ -37,6 +37,7 @@ from orchestrator.runners.container import LABEL_INSTANCE
 from orchestrator.runners.interface import JobSpec, JobStatus, Wanted
 from orchestrator.sandbox import JobEnd, Watching, follow_job, run_job, secrets_of
 from orchestrator.source import Mirror
+from orchestrator.source_extras import whole_source
 from orchestrator.tree_objects import Commit
 
 log = logging.getLogger(__name__)
@@ -254,10 +255,11 @@ async def _run(
     )
     tools.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tools.scratch) as folder:
-        bundle = Path(folder) / "source.bundle"
-        await mirror.bundle(order.id, bundle)
+        remote = await order.remote() if plan.profile.submodules or plan.profile.lfs else None
+        fetching = whole_source(tools.mirrors, mirror, remote, order.sha, order.id, plan.profile, Path(folder))
+        source = await _unless(cancel, fetching)
         spec = replace(_spec(order, tools, plan, image), caches=mounts, network=network)
-        return await run_job(tools.runner, spec, bundle, sink, _watching(tools, plan, cancel)), plan
+        return await run_job(tools.runner, spec, source, sink, _watching(tools, plan, cancel)), plan
 
 
 def _spec(order: Order, tools: Tools, plan: Plan, image: ImageUsed) -> JobSpec:

@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from draftsman.domain.errors import EngineError, LeaseLostError
 from draftsman.domain.outcome import Artifact
@@ -26,7 +25,7 @@ from draftsman.domain.progress import Sink
 from orchestrator.cancellation import Cancellation
 from orchestrator.disk_watch import DiskWatch
 from orchestrator.job_watch import JobWatch
-from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, Runner, Wanted
+from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, Runner, Source, Wanted
 from orchestrator.verdict import JobEnd, Stop, cancelled_before_start, judge
 
 log = logging.getLogger(__name__)
@@ -54,8 +53,8 @@ class Watching:
     wanted: Wanted | None = None
 
 
-async def run_job(runner: Runner, spec: JobSpec, source: Path, sink: Sink, watching: Watching) -> JobEnd:
-    """Start the job and return how it ended. `source` is a git bundle; the container is left for `Runner.remove`.
+async def run_job(runner: Runner, spec: JobSpec, source: Source, sink: Sink, watching: Watching) -> JobEnd:
+    """Start the job and return how it ended. The container is left for `Runner.remove`.
 
     Raises EngineError where the engine fails, and whatever the sink raises.
     """

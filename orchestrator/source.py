@@ -50,11 +50,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where a repository is fetched from. `token` goes to `url` alone; None for public and local ones."""
+    """Where a repository is fetched from. `token` goes to `url` alone; None for public and local ones.
+
+    `pin` holds git to addresses that were looked at: a value of its `http.curloptResolve`.
+    """
 
     name: str
     url: str
     token: str | None = None
+    pin: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -104,6 +108,8 @@ class Mirror:
 
     async def _fetch(self, remote: Remote, sha: str, run: str) -> None:
         config = token_config(remote.url, remote.token) if remote.token else {}
+        if remote.pin:
+            config["http.curloptResolve"] = remote.pin
         # Pruned: a tag `v1` that became `v1/rc1` would be in its way for ever.
         options = ["--quiet", "--force", "--no-tags", "--prune", "--no-recurse-submodules", "--no-write-fetch-head"]
         if remote.is_local:

@@ -63,6 +63,14 @@ _VALUES: dict[str, Schema] = {
         "additionalProperties": {"type": ["number", "string"]},
         "description": "What differs from the instance's limits, never beyond what its administrator allows.",
     },
+    "submodules": {
+        "type": "boolean",
+        "description": "Whether the files of submodules are fetched into the checkout; not by default.",
+    },
+    "lfs": {
+        "type": "boolean",
+        "description": "Whether the files of Git LFS are fetched into the checkout; not by default.",
+    },
     "generated_dockerfile": {
         "type": "string",
         "maxLength": rules.MAX_DOCKERFILE,

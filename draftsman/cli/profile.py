@@ -19,7 +19,7 @@ from draftsman.cli import editor, services, terminal
 from draftsman.cli.profile_text import from_text, to_text
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError, HostError, SettingsError
-from draftsman.domain.profile import FIELDS, PAIRS, RepoProfile
+from draftsman.domain.profile import FIELDS, PAIRS, SWITCHES, RepoProfile
 from draftsman.domain.profile_document import document
 from draftsman.domain.profile_rules import ProfileError, edited, is_repository, replaced
 from draftsman.settings import Settings
@@ -207,6 +207,8 @@ def _show(shown: Console, profile: RepoProfile) -> None:
         value = profile.value(name)
         if name in profile.explicit:
             source = "set by a person"
+        elif name in SWITCHES:
+            source = "by default"
         elif profile.inferred is None:
             source = "inferred at the first run"
         else:
@@ -225,6 +227,8 @@ def _value(name: str, value: object) -> str:
         return "-" if value is None else f"{str(value).count(chr(10))} lines (`draftsman profile dockerfile`)"
     if name in PAIRS and isinstance(value, tuple):
         return quoted(", ".join(f"{key}={content}" for key, content in value)) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return escape(f"\n{'':23}").join(quoted(str(command)) for command in value) or (
             "nothing to run" if name in ("fast", "full") else "-"

@@ -68,6 +68,13 @@ def set_command(
         Commands, typer.Option(metavar="GLOB", help="Files to keep; may be given several times.")
     ] = None,
     limit: Annotated[Commands, typer.Option(metavar="NAME=VALUE", help=f"A limit: {', '.join(LIMITS)}.")] = None,
+    submodules: Annotated[
+        bool | None,
+        typer.Option("--submodules/--no-submodules", help="Fetch the files of submodules.", show_default=False),
+    ] = None,
+    lfs: Annotated[
+        bool | None, typer.Option("--lfs/--no-lfs", help="Fetch the files of Git LFS.", show_default=False)
+    ] = None,
     clear: Annotated[
         Commands, typer.Option(metavar="FIELD", help=f"Give a field back to inference: {', '.join(FIELDS)}.")
     ] = None,
@@ -91,6 +98,8 @@ def set_command(
         "allow_failure": allow_failure,
         "artifacts": artifact,
         "limits": _pairs(limit, "--limit"),
+        "submodules": submodules,
+        "lfs": lfs,
     }
     setting = {name: value for name, value in given.items() if value is not None}
     _finish(set_profile(settings_of.read(env_file), repo, setting=setting, clearing=clear or []))

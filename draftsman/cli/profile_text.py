@@ -28,6 +28,8 @@ _HINTS: Mapping[str, str] = {
     "allow_failure": "commands that may fail without turning anything red",
     "artifacts": "files to keep: paths, with * for any name and ** for any folders",
     "limits": f"at most what the administrator allows: {', '.join(LIMITS)}",
+    "submodules": "true fetches the files of submodules",
+    "lfs": "true fetches the files of Git LFS",
 }
 
 _EDITED = tuple(name for name in FIELDS if name != "generated_dockerfile")
@@ -78,6 +80,8 @@ def from_text(text: str) -> dict[str, Any]:
 
 def _written(value: Value, name: str) -> str:
     """Return a value in TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         return _string(value)
     if name in PAIRS:

@@ -42,6 +42,7 @@ class Profile:
     that is built (None: the last one), `build_args` are the values of its ARGs; both count for a path only.
     `allow_failure` names the commands that may fail, `artifacts` the files to keep (globs below the workspace),
     `limits` what differs from the instance's own limits (`orchestrator/limits.py`).
+    `submodules` and `lfs` say whether the files of submodules and of Git LFS are fetched into the checkout.
     """
 
     dockerfile: str | None
@@ -54,6 +55,8 @@ class Profile:
     allow_failure: tuple[str, ...] = ()
     artifacts: tuple[str, ...] = ()
     limits: tuple[tuple[str, str], ...] = ()
+    submodules: bool = False
+    lfs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class ProfileOverrides:
     allow_failure: tuple[str, ...] | None = None
     artifacts: tuple[str, ...] | None = None
     limits: tuple[tuple[str, str], ...] = ()
+    submodules: bool | None = None
+    lfs: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

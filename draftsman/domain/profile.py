@@ -11,8 +11,8 @@ from uuid import UUID
 
 from draftsman.domain.plan import Plan, ProfileOverrides
 
-Value = str | tuple[str, ...] | tuple[tuple[str, str], ...]
-"""What a field holds: a text, commands in order, or (name, value) pairs of build arguments in order of name."""
+Value = str | bool | tuple[str, ...] | tuple[tuple[str, str], ...]
+"""What a field holds: a text, yes or no, commands in order, or (name, value) pairs of build arguments by name."""
 
 FIELDS = (
     "dockerfile_mode",
@@ -26,12 +26,17 @@ FIELDS = (
     "allow_failure",
     "artifacts",
     "limits",
+    "submodules",
+    "lfs",
     "generated_dockerfile",
 )
 """Every field of a profile, in the order in which people are shown them."""
 
+SWITCHES = ("submodules", "lfs")
+"""The fields that are yes or no, and no where nobody says anything: they are never inferred."""
+
 _INFERRED = ("dockerfile", "dependency_manager", "setup", "fast", "full")
-"""The fields that a plan's profile holds."""
+"""The fields of a plan's profile that a run of the default branch can infer."""
 
 PAIRS = ("build_args", "limits")
 """The fields that hold names with their values."""
@@ -46,6 +51,8 @@ _BLANK: dict[str, Value] = {
     "allow_failure": (),
     "artifacts": (),
     "limits": (),
+    "submodules": False,
+    "lfs": False,
 }
 """What stands for a field that nobody set and that no run inferred yet; absent ones are None."""
 

@@ -221,6 +221,12 @@ def _manager(value: object) -> Value:
     return _choice(value, DEPENDENCY_MANAGERS)
 
 
+def _yes_or_no(value: object) -> Value:
+    if not isinstance(value, bool):
+        raise _WrongError("This must be true or false.")
+    return value
+
+
 def _path(value: object) -> Value:
     text = _text(value, MAX_PATH, what="the path of a file")
     if not text.strip():
@@ -342,6 +348,8 @@ _READERS: Mapping[str, Callable[[object], Value]] = {
     "allow_failure": _commands,
     "artifacts": _globs,
     "limits": _limits,
+    "submodules": _yes_or_no,
+    "lfs": _yes_or_no,
     "generated_dockerfile": _dockerfile_text,
 }
 

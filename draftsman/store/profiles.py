@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from draftsman.domain.errors import HostError
 from draftsman.domain.plan import Plan, ProfileOverrides
@@ -37,19 +37,25 @@ _VALUES = (
     "allow_failure",
     "artifacts",
     "limits",
+    "submodules",
+    "lfs",
     "generated_dockerfile",
     "explicit_fields",
     "inferred",
     "edited_from",
 )
 
+_FIRST = len(_VALUES) + 1
+"""The number of the first parameter behind those of `_VALUES`."""
+
 _INSERT = f"""
     WITH kept AS (
         INSERT INTO repo_profiles ({", ".join(_VALUES)}, repo)
-        VALUES ({", ".join(f"${number}" for number in range(1, len(_VALUES) + 2))})
+        VALUES ({", ".join(f"${number}" for number in range(1, _FIRST + 1))})
         ON CONFLICT (repo) DO NOTHING RETURNING *
     ), noted AS (
-        INSERT INTO audit_events (actor, action, detail) SELECT $17, $18, $19 FROM kept
+        INSERT INTO audit_events (actor, action, detail)
+        SELECT ${_FIRST + 1}, ${_FIRST + 2}, ${_FIRST + 3} FROM kept
     )
     SELECT * FROM kept
 """  # noqa: S608  (names of ours only)
@@ -58,9 +64,10 @@ _UPDATE = f"""
     WITH kept AS (
         UPDATE repo_profiles SET {", ".join(f"{name} = ${number}" for number, name in enumerate(_VALUES, start=1))},
             version = version + 1, updated_at = now()
-        WHERE id = $16 AND version = $17 RETURNING *
+        WHERE id = ${_FIRST} AND version = ${_FIRST + 1} RETURNING *
     ), noted AS (
-        INSERT INTO audit_events (actor, action, detail) SELECT $18, $19, $20 FROM kept
+        INSERT INTO audit_events (actor, action, detail)
+        SELECT ${_FIRST + 2}, ${_FIRST + 3}, ${_FIRST + 4} FROM kept
     )
     SELECT * FROM kept
 """  # noqa: S608  (names of ours only)
@@ -210,7 +217,7 @@ def _row(profile: RepoProfile) -> list[Any]:
 def _cleaned(value: Value | None) -> Any:
     if isinstance(value, str):
         return clean(value)
-    return value if value is None else tuple(_cleaned(item) for item in value)
+    return value if value is None or isinstance(value, bool) else tuple(_cleaned(item) for item in value)
 
 
 def _difference(before: RepoProfile, after: RepoProfile) -> dict[str, Any]:
@@ -229,5 +236,7 @@ def _difference(before: RepoProfile, after: RepoProfile) -> dict[str, Any]:
 def _told(name: str, value: Value) -> Any:
     """Return a value as the audit trail keeps it: no whole Dockerfiles, no values that might be secret."""
     if name == "generated_dockerfile":
-        return f"{len(value)} characters"
-    return [pair[0] for pair in value] if name == "build_args" else value
+        return f"{len(str(value))} characters"
+    if name == "build_args":
+        return [pair[0] for pair in cast(tuple[tuple[str, str], ...], value)]
+    return value

@@ -22,7 +22,9 @@ COMMAND_PACKAGES = Rule("any.image.command-packages", "What the commands call (m
 USELESS_PART = Rule(
     "any.image.nothing-to-check", "An ecosystem with nothing to check is left out where another has some."
 )
-SUBMODULES = Rule("any.project.submodules", "Submodules are not fetched; a warning names them.")
+SUBMODULES = Rule(
+    "any.project.submodules", "Submodules are named; a warning says so where the profile does not have them fetched."
+)
 
 ON_CHANGES = Rule(
     "any.full.workflow-on-changes",

@@ -12,6 +12,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from draftsman.domain.errors import PlanError, SettingsError
 from draftsman.domain.plan import Profile, Toolchain
+from draftsman.domain.profile import SWITCHES
 from orchestrator.planning import grammar
 from orchestrator.planning.part import CopiedProgram
 from orchestrator.planning.trail import show
@@ -86,8 +87,12 @@ def render_dockerfile(
 
 
 def profile_hash(profile: Profile) -> str:
-    """Return 12 hexadecimal digits that change with the profile, so that a changed profile is a new image."""
-    content = json.dumps(asdict(profile), sort_keys=True)
+    """Return 12 hexadecimal digits that change with the profile, so that a changed profile is a new image.
+
+    What is fetched into the checkout is no part of the image.
+    """
+    values = {name: value for name, value in asdict(profile).items() if name not in SWITCHES}
+    content = json.dumps(values, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

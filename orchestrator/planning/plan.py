@@ -143,7 +143,7 @@ def _check_manager(overrides: ProfileOverrides) -> None:
 
 def _infer(tree: Tree, workflows: Workflows, overrides: ProfileOverrides, trail: Trail) -> list[Inferred]:
     """Return the parts of all ecosystems that have something to run, or the only one there is."""
-    note_submodules(tree, trail)
+    note_submodules(tree, trail, are_fetched=bool(overrides.submodules))
     folders = project_folders(tree.paths)
     found = _infer_at_top(tree, workflows, folders, overrides, trail)
     if folders and not any(one.part.full or one.forced for one in found) and trail.applies(any_rules.PROJECT_IN_FOLDER):
@@ -261,6 +261,8 @@ def _profile(
         allow_failure=overrides.allow_failure or (),
         artifacts=overrides.artifacts or (),
         limits=overrides.limits,
+        submodules=bool(overrides.submodules),
+        lfs=bool(overrides.lfs),
     )
 
 

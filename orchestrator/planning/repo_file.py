@@ -13,7 +13,7 @@ from typing import Any
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import ProfileOverrides, Tree
-from draftsman.domain.profile import PAIRS, Value
+from draftsman.domain.profile import PAIRS, SWITCHES, Value
 from draftsman.domain.profile_rules import MAX_ERRORS, FieldError, check_fields, check_together
 from orchestrator.planning.documents import line_of, malformed, read_toml
 from orchestrator.planning.trail import Trail, show
@@ -31,6 +31,8 @@ KEYS = (
     "build_args",
     "allow_failure",
     "artifacts",
+    "submodules",
+    "lfs",
 )
 """The keys of the file: fields of the profile, called as they are there."""
 
@@ -93,7 +95,8 @@ def join(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> Said:
     if "dockerfile" in setting:
         setting["dockerfile_mode"] = "path"
     said = Said(replace(overrides, **setting), file, taken)
-    for name in ("dockerfile_mode", "dockerfile_target", "build_args", "allow_failure", "artifacts", "limits"):
+    extras = ("allow_failure", "artifacts", "limits", *SWITCHES)
+    for name in ("dockerfile_mode", "dockerfile_target", "build_args", *extras):
         value = getattr(said.overrides, name)
         if _is_set(said.overrides, name) and value != "path":
             said.note(trail, name, _told(name, value))
@@ -166,6 +169,8 @@ def _line(text: str, key: str) -> int:
 
 def _told(name: str, value: Value) -> str:
     """Return a value as evidence shows it; of build arguments the names alone."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, str):
         return value
     if name == "limits":

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import tarfile
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from draftsman.domain.errors import EngineError, HostError
@@ -17,9 +14,10 @@ from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.fence.holder import Fences, holder_name
 from orchestrator.helper import create_container, remove_container
 from orchestrator.runners import container
-from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Wanted
+from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Source, Wanted
 from orchestrator.runners.log_frames import LogFrames
 from orchestrator.runners.report import REPORT_BYTES, SUMMARY_BYTES, file_in_tar, read_report
+from orchestrator.runners.source_tar import job_tar
 
 PUT_SECONDS = 600.0
 """How long the engine may take to take in a job's source: seconds where it is well."""
@@ -47,7 +45,7 @@ class DockerRunner:
         self._fences = fences
         self._put_seconds = put_seconds
 
-    async def start(self, spec: JobSpec, source: Path) -> Job:
+    async def start(self, spec: JobSpec, source: Source) -> Job:
         """Raise the fence, create the container, stream the source and the steps into it, start it."""
         container.check_spec(spec)
         await self._make_room(spec)
@@ -95,7 +93,7 @@ class DockerRunner:
         await remove_container(self._engine, name)
         return await create_container(self._engine, config, name=name)
 
-    async def _put(self, handle: str, source: Path, files: dict[str, bytes]) -> None:
+    async def _put(self, handle: str, source: Source, files: dict[str, bytes]) -> None:
         try:
             async with (
                 asyncio.timeout(self._put_seconds),
@@ -103,7 +101,7 @@ class DockerRunner:
                     "PUT",
                     f"containers/{handle}/archive",
                     params={"path": container.JOB_FOLDER},
-                    data=_job_tar(source, files),
+                    data=job_tar(source, files),
                     headers={"Content-Type": "application/x-tar"},
                 ) as answer,
             ):
@@ -273,27 +271,3 @@ def _nanoseconds(text: str) -> int:
     except ValueError:
         return 0
     return int(at.timestamp()) * 10**9 + int(digits.ljust(9, "0") or 0)
-
-
-async def _job_tar(source: Path, files: dict[str, bytes]) -> AsyncIterator[bytes]:
-    """Yield the job folder as a tar; the source is read as it is sent, never whole."""
-    head = io.BytesIO()
-    with tarfile.open(fileobj=head, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o644
-            archive.addfile(member, io.BytesIO(content))
-        end = archive.offset
-    yield head.getvalue()[:end]
-    member = tarfile.TarInfo("source.bundle")
-    member.size, member.mode = (await asyncio.to_thread(source.stat)).st_size, 0o644
-    yield member.tobuf(format=tarfile.GNU_FORMAT)
-    left = member.size
-    with await asyncio.to_thread(source.open, "rb") as bundle:
-        while left > 0:
-            chunk = await asyncio.to_thread(bundle.read, min(left, _CHUNK_BYTES))
-            if not chunk:
-                raise HostError("The source of the job became shorter while it was sent.")
-            left -= len(chunk)
-            yield chunk
-    yield bytes(-member.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)

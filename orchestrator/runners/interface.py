@@ -38,7 +38,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from draftsman.domain.outcome import Artifact
 from draftsman.domain.plan import Step
@@ -65,6 +65,34 @@ class Limits:
     silent_seconds: float = 1200
     log_bytes: int = 100 * 2**20
     workspace_bytes: int = 10 * 2**30
+
+
+class Submodule(NamedTuple):
+    """A submodule: its path from the top of the checkout, its commit, and a git bundle that holds it."""
+
+    path: str
+    sha: str
+    bundle: Path
+
+
+class LfsFile(NamedTuple):
+    """A file of Git LFS: its path, the SHA-256 of its content, and the file that holds that."""
+
+    path: str
+    oid: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a job checks out: a git bundle of the commit and its tags, and what the profile asks for beside it.
+
+    A submodule stands behind the one that it lies in.
+    """
+
+    bundle: Path
+    submodules: tuple[Submodule, ...] = ()
+    lfs: tuple[LfsFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +212,8 @@ class Wanted:
 class Runner(Protocol):
     """A backend. The module's text has the flow and the guarantees."""
 
-    async def start(self, spec: JobSpec, source: Path) -> Job:
-        """Return the started job. `source` is a git bundle of the commit and its tags."""
+    async def start(self, spec: JobSpec, source: Source) -> Job:
+        """Return the started job."""
         ...
 
     async def adopt(self, job_id: str) -> Job | None:

@@ -163,6 +163,8 @@ async def test_every_field_goes_in_and_comes_out(api: Api) -> None:
         "setup": "npm ci",
         "fast": [],
         "full": ["npm test", "echo é"],
+        "submodules": True,
+        "lfs": False,
     }
     made = await api.send("PUT", WIDGETS, fields)
     assert {name: made.body[name] for name in fields} == fields
@@ -361,6 +363,9 @@ async def test_what_the_description_allows_is_taken_and_what_it_forbids_is_not(a
         ({"fast": [""]}, False),
         ({"build_args": {"1": "x"}}, False),
         ({"dockerfile_target": "a b"}, False),
+        ({"submodules": True, "lfs": None}, True),
+        ({"submodules": "yes"}, False),
+        ({"lfs": 1}, False),
         ({"network": "host"}, False),
         ({"setup": "x" * 10_001}, False),
     ]

@@ -50,6 +50,7 @@ async def test_set_changes_what_is_given_and_leaves_the_rest(database_url: str, 
     done = await draftsman(
         database_url, "set", "Acme/Widgets", "--setup", "make deps", "--fast", "a b", "--fast", "c", "--no-full",
         "--dockerfile", "ci/Dockerfile", "--target", "test", "--build-arg", "A=1=2", "--manager", "uv",
+        "--submodules", "--no-lfs",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "\x1b[" not in done.stdout
@@ -63,6 +64,8 @@ async def test_set_changes_what_is_given_and_leaves_the_rest(database_url: str, 
         dockerfile_mode="path",
         dockerfile_target="test",
         build_args=(("A", "1=2"),),
+        submodules=True,
+        lfs=False,
     )
     assert await profiles.overrides_for(pool, REPO) == expected
     done = await draftsman(database_url, "set", REPO, "--setup", "x", "--clear", "build_args", "--clear", "full")

@@ -30,6 +30,8 @@ def test_what_is_set_overrides_and_the_rest_is_inferred() -> None:
             "dockerfile": "ci/My Dockerfile",
             "dockerfile_target": "test",
             "build_args": {"Z": "", "A": "1 2"},
+            "submodules": True,
+            "lfs": False,
         },
     )
     assert profile.overrides() == ProfileOverrides(
@@ -41,6 +43,8 @@ def test_what_is_set_overrides_and_the_rest_is_inferred() -> None:
         dockerfile_mode="path",
         dockerfile_target="test",
         build_args=(("A", "1 2"), ("Z", "")),
+        submodules=True,
+        lfs=False,
     )
     assert replaced(profile, {}).overrides() == ProfileOverrides()
 
@@ -73,6 +77,8 @@ def test_what_is_set_overrides_and_the_rest_is_inferred() -> None:
         ("generated_dockerfile", "RUN make\n", "no FROM"),
         ("generated_dockerfile", "", "no FROM"),
         ("generated_dockerfile", "FROM a\n" + "#" * 100_000, "100,000"),
+        ("submodules", "true", "true or false"),
+        ("lfs", 1, "true or false"),
         ("network", "host", "no field of a profile"),
     ],
 )

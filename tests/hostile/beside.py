@@ -74,7 +74,7 @@ async def attack(
     if cancel_after is not None:
         begin += cancel_after
         asyncio.get_running_loop().call_later(cancel_after, cancel.ask)
-    end = await run_job(runner, spec, commit.bundle, seen, Watching(cancel, disk=disk, wanted=wanted))
+    end = await run_job(runner, spec, commit.source, seen, Watching(cancel, disk=disk, wanted=wanted))
     seconds = time.monotonic() - begin
     lagging.cancel()
     beside = await neighbour if neighbour is not None else None
@@ -85,7 +85,7 @@ async def attack(
 
 
 async def _run_calm(runner: DockerRunner, spec: JobSpec, commit: Commit, ticks: Ticks) -> JobEnd:
-    end = await run_job(runner, spec, commit.bundle, ticks, Watching())
+    end = await run_job(runner, spec, commit.source, ticks, Watching())
     job = await runner.adopt(spec.id)
     if job is not None:
         await runner.remove(job)

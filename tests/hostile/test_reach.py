@@ -91,7 +91,7 @@ async def test_two_jobs_do_not_reach_each_other(
         "    while True: server.accept()[0].sendall(b'somebody-was-here')\n"
     )
     for network, reached in (("open", "reached"), ("fenced", "refused")):
-        job = await runner.start(spec_of(fast=(f'python -c "{serve}"',), network=network), commit.bundle)
+        job = await runner.start(spec_of(fast=(f'python -c "{serve}"',), network=network), commit.source)
         name = job.handle if network == "open" else f"draftsman-fence-{job.id}"
         address = (await engine.call("GET", f"containers/{name}/json"))["NetworkSettings"]["Networks"]["bridge"]
         await asyncio.sleep(1.5)
@@ -312,5 +312,5 @@ async def test_a_fence_that_cannot_be_had_is_no_fence(engine: Engine, commit: Co
     runner = DockerRunner(engine, Broken(Helper(engine, BuildSettings()), FencePolicy()))
     spec = spec_of(fast=("true",), network="fenced")
     with pytest.raises(Exception, match="the kernel does not take the rules"):
-        await runner.start(spec, commit.bundle)
+        await runner.start(spec, commit.source)
     assert await runner.adopt(spec.id) is None

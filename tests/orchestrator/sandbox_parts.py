@@ -10,6 +10,7 @@ from pathlib import Path
 
 from draftsman.domain.plan import Plan, Profile
 from draftsman.domain.progress import Output, Progress, StepFinished, StepStarted
+from orchestrator.runners.interface import Source
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Commit:
     folder: Path
     sha: str
     bundle: Path
+
+    @property
+    def source(self) -> Source:
+        """Return it as a runner takes it."""
+        return Source(self.bundle)
 
 
 def make_commit(folder: Path, files: dict[str, str]) -> Commit:

@@ -15,7 +15,7 @@ from draftsman.domain.errors import EngineError, HostError
 from orchestrator.engine import Engine
 from orchestrator.runners.container import container_name
 from orchestrator.runners.docker import DockerRunner
-from orchestrator.runners.interface import Job, JobSpec, JobStatus, Limits
+from orchestrator.runners.interface import Job, JobSpec, JobStatus, Limits, Source
 from tests.orchestrator.engine_fixtures import WITH_USER
 from tests.orchestrator.sandbox_parts import Commit, make_commit
 
@@ -31,7 +31,7 @@ async def _log(runner: DockerRunner, job: Job) -> str:
 
 async def test_a_job_from_start_to_removal(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     spec = spec_of(fast=("echo said; exit 4",), epoch=2)
-    job = await runner.start(spec, commit.bundle)
+    job = await runner.start(spec, commit.source)
     assert "said\n" in await _log(runner, job)
     result = await runner.result(job)
     assert (result.exit_code, result.out_of_memory, result.fault) == (11, False, "")
@@ -57,7 +57,7 @@ async def test_the_container_is_locked_down(
         "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null"
     )
     spec = spec_of(fast=(look,), limits=Limits(memory_bytes=300 * 2**20))
-    job = await runner.start(spec, commit.bundle)
+    job = await runner.start(spec, commit.source)
     text = await _log(runner, job)
     # CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, KILL 5, SETGID 6, SETUID 7
     assert re.search(r"CapBnd:\s+00000000000000fb\n", text)
@@ -75,26 +75,26 @@ async def test_the_container_is_locked_down(
 
 async def test_a_name_that_is_taken(engine: Engine, runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     earlier = spec_of(fast=("sleep 100",), epoch=1)
-    stray = await runner.start(earlier, commit.bundle)
-    job = await runner.start(replace(earlier, epoch=2, nonce="0" * 32), commit.bundle)
+    stray = await runner.start(earlier, commit.source)
+    job = await runner.start(replace(earlier, epoch=2, nonce="0" * 32), commit.source)
     assert await runner.status(stray) is JobStatus.GONE
     assert await runner.adopt(earlier.id) == job
     with pytest.raises(HostError, match="Another worker"):
-        await runner.start(earlier, commit.bundle)
+        await runner.start(earlier, commit.source)
     assert await runner.status(job) is JobStatus.RUNNING
 
 
 async def test_a_start_that_fails_leaves_nothing(runner: DockerRunner, tmp_path: Path, spec_of: SpecOf) -> None:
     spec = spec_of(fast=("true",))
     with pytest.raises(FileNotFoundError):
-        await runner.start(spec, tmp_path / "absent")
+        await runner.start(spec, Source(tmp_path / "absent"))
     assert await runner.adopt(spec.id) is None
 
 
 async def test_a_cancelled_start_leaves_nothing(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     for delay in (0.02, 0.05, 0.1, 0.3):
         spec = spec_of(fast=("sleep 100",))
-        task = asyncio.create_task(runner.start(spec, commit.bundle))
+        task = asyncio.create_task(runner.start(spec, commit.source))
         await asyncio.sleep(delay)
         task.cancel()
         if isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError):
@@ -104,7 +104,7 @@ async def test_a_cancelled_start_leaves_nothing(runner: DockerRunner, commit: Co
 
 async def test_an_image_that_is_gone(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     with pytest.raises(EngineError, match="No such image"):
-        await runner.start(spec_of(fast=("true",), image="draftsman-runner/absent/absent:1"), commit.bundle)
+        await runner.start(spec_of(fast=("true",), image="draftsman-runner/absent/absent:1"), commit.source)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ async def test_a_result_file_is_never_trusted(
     runner: DockerRunner, commit: Commit, spec_of: SpecOf, attack: str
 ) -> None:
     # The entrypoint is killed after the attack, so that its own result does not replace it.
-    job = await runner.start(spec_of(fast=(f"{attack}; kill -9 $PPID",)), commit.bundle)
+    job = await runner.start(spec_of(fast=(f"{attack}; kill -9 $PPID",)), commit.source)
     result = await runner.result(job)
     assert (result.exit_code, result.report) == (137, None)
 
@@ -130,7 +130,7 @@ async def test_a_result_file_is_never_trusted(
 async def test_a_large_source_is_streamed(runner: DockerRunner, tmp_path: Path, spec_of: SpecOf) -> None:
     large = make_commit(tmp_path, {"large": secrets.token_hex(8 * 2**20)})
     assert large.bundle.stat().st_size > 8 * 2**20
-    job = await runner.start(spec_of(fast=("wc -c < large",), sha=large.sha), large.bundle)
+    job = await runner.start(spec_of(fast=("wc -c < large",), sha=large.sha), large.source)
     assert f"{16 * 2**20}\n" in await _log(runner, job)
     assert (await runner.result(job)).exit_code == 0
 
@@ -142,14 +142,14 @@ async def test_an_engine_that_takes_too_long_over_the_source(engine: Engine, tmp
     spec = spec_of(fast=("true",))
     runner = DockerRunner(engine, put_seconds=0.2)
     with pytest.raises(EngineError, match="did not take the job's source within"):
-        await runner.start(spec, source)
+        await runner.start(spec, Source(source))
     assert await runner.adopt(spec.id) is None
 
 
 async def test_a_source_that_is_none(runner: DockerRunner, tmp_path: Path, spec_of: SpecOf) -> None:
     source = tmp_path / "source.bundle"
     source.write_bytes(b"no bundle\n")
-    job = await runner.start(spec_of(fast=("true",)), source)
+    job = await runner.start(spec_of(fast=("true",)), Source(source))
     assert (await runner.result(job)).exit_code == 20
 
 
@@ -157,7 +157,7 @@ async def test_an_image_of_another_user(
     runner: DockerRunner, commit: Commit, spec_of: SpecOf, image_of: Callable[[str], Awaitable[str]]
 ) -> None:
     spec = spec_of(fast=("id -un; touch /workspace/x && echo ok",), image=await image_of(WITH_USER))
-    job = await runner.start(spec, commit.bundle)
+    job = await runner.start(spec, commit.source)
     assert "app\nok\n" in await _log(runner, job)
     assert (await runner.result(job)).report is not None
 
@@ -165,7 +165,7 @@ async def test_an_image_of_another_user(
 async def test_a_following_reader_can_leave(
     engine: Engine, runner: DockerRunner, commit: Commit, spec_of: SpecOf
 ) -> None:
-    job = await runner.start(spec_of(fast=("while :; do echo x; sleep 0.1; done",)), commit.bundle)
+    job = await runner.start(spec_of(fast=("while :; do echo x; sleep 0.1; done",)), commit.source)
     logs = runner.logs(job)
     await anext(logs)
     await logs.aclose()

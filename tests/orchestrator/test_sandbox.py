@@ -26,7 +26,7 @@ async def _run(
     seen, cancel = Remembered(), Cancellation()
     if cancel_after is not None:
         asyncio.get_running_loop().call_later(cancel_after, cancel.ask, "by alice")
-    end = await run_job(runner, spec, commit.bundle, seen, Watching(cancel))
+    end = await run_job(runner, spec, commit.source, seen, Watching(cancel))
     job = await runner.adopt(spec.id)
     assert job is not None, "the container is there until its result was kept"
     await runner.remove(job)
@@ -100,7 +100,7 @@ async def test_cancel(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> 
 async def test_cancelled_before_the_start(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     cancel = Cancellation()
     cancel.ask()
-    end = await run_job(runner, spec_of(fast=("true",)), commit.bundle, Remembered(), Watching(cancel))
+    end = await run_job(runner, spec_of(fast=("true",)), commit.source, Remembered(), Watching(cancel))
     assert (end.conclusion, end.exit_code) == (Conclusion.CANCELLED, None)
 
 
@@ -118,7 +118,7 @@ async def test_a_step_that_forges_success_gets_an_error(runner: DockerRunner, co
 async def test_a_sink_that_raises_ends_the_job(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
     spec = spec_of(fast=("sleep 100",))
     with pytest.raises(RuntimeError, match="as the test wants"):
-        await run_job(runner, spec, commit.bundle, Remembered(fail_at="fast-1"), Watching())
+        await run_job(runner, spec, commit.source, Remembered(fail_at="fast-1"), Watching())
     assert await runner.adopt(spec.id) is None
 
 
@@ -126,7 +126,7 @@ async def test_a_worker_that_shuts_down_leaves_the_job_for_the_next(
     runner: DockerRunner, commit: Commit, spec_of: SpecOf
 ) -> None:
     spec, seen = spec_of(fast=("sleep 3; echo done",)), Remembered()
-    task = asyncio.create_task(run_job(runner, spec, commit.bundle, seen, Watching()))
+    task = asyncio.create_task(run_job(runner, spec, commit.source, seen, Watching()))
     async with asyncio.timeout(20):
         while not seen.started:
             await asyncio.sleep(0.05)

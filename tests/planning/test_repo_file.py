@@ -38,6 +38,14 @@ def test_a_field_that_it_leaves_out_is_inferred() -> None:
     assert (made.profile.fast, made.profile.full) == (("make lint",), ("python -m pytest",))
 
 
+def test_it_asks_for_submodules_and_lfs() -> None:
+    made = plan("submodules = true\nlfs = true\n", ProfileOverrides(lfs=False))
+    assert (made.profile.submodules, made.profile.lfs) == (True, False)
+    assert places(made, "submodules") == [(".draftsman.toml", 1, "set in .draftsman.toml")]
+    assert places(made, "lfs") == [(None, None, "set in the profile"), (".draftsman.toml", 2, "lost to the profile")]
+    assert made.dockerfile == plan("").dockerfile, "the image is the same"
+
+
 def test_the_profile_wins_field_by_field_and_the_evidence_says_what_lost() -> None:
     made = plan('fast = ["a"]\nfull = ["b"]\n', ProfileOverrides(fast=("mine",)))
     assert (made.profile.fast, made.profile.full) == (("mine",), ("b",))

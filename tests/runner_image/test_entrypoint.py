@@ -28,7 +28,7 @@ async def image(request: pytest.FixtureRequest, image_of: Callable[[str], Awaita
 
 async def _run(runner: DockerRunner, commit: Commit, spec: JobSpec) -> tuple[JobEnd, Remembered]:
     seen = Remembered()
-    return await run_job(runner, spec, commit.bundle, seen, Watching()), seen
+    return await run_job(runner, spec, commit.source, seen, Watching()), seen
 
 
 async def test_runs_every_tier_in_the_checked_out_commit(runner: DockerRunner, commit: Commit, spec_of: SpecOf) -> None:
@@ -107,7 +107,7 @@ async def test_a_stopped_job_reports(
     engine: Engine, runner: DockerRunner, commit: Commit, spec_of: SpecOf, step: str, longest: float
 ) -> None:
     spec = spec_of(fast=("true", step))
-    job = await runner.start(spec, commit.bundle)
+    job = await runner.start(spec, commit.source)
     await _until_step_runs(engine, job.handle, "fast-2")
     begin = asyncio.get_running_loop().time()
     await runner.cancel(job)

@@ -34,6 +34,8 @@ async def test_every_field_is_kept_and_read_back(pool: Pool[Any]) -> None:
         "setup": "",
         "fast": ["make lint"],
         "full": [],
+        "submodules": True,
+        "lfs": False,
     }
     kept = await set_fields(pool, given)
     assert kept == await profiles.get(pool, "Acme/Widgets")
@@ -41,6 +43,7 @@ async def test_every_field_is_kept_and_read_back(pool: Pool[Any]) -> None:
     assert (await profiles.overrides_for(pool, "ACME/widgets")).build_args == (("A", "1"), ("B", "2"))
     [row] = await pool.fetch("SELECT * FROM repo_profiles")
     assert (row["setup_command"], row["validation_fast"], row["dockerfile_mode"]) == ("", ["make lint"], "path")
+    assert (row["submodules"], row["lfs"]) == (True, False)
 
 
 async def test_a_cleared_field_is_the_inferred_one_again(pool: Pool[Any]) -> None:
