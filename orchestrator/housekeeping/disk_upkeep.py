@@ -10,19 +10,23 @@ from orchestrator.housekeeping.judgement import Leftover
 
 _SCRATCH_SECONDS = 6 * 3600.0
 _DAY = 86_400.0
+_RUN_SECONDS = 2 * _DAY
 
 
 def old_folders(home: Path, *, mirror_days: float) -> list[Leftover]:
     """Return the folders that may go. Reads the disk: call it in a thread.
 
-    A mirror that keeps a run's ref is in use, however old; its folder's time is that of its last fetch.
+    A mirror's time is that of its last fetch. One that keeps a run's ref is in use for as long as a run may last; a ref
+    that is older was left by a worker that died.
     """
     now = time.time()
     found = []
     for mirror in _folders(home / "mirrors"):
         if ".damaged-" in mirror.name:
             found.append(Leftover("mirror", str(mirror), "set aside as damaged", _size(mirror)))
-        elif now - _changed_at(mirror) > mirror_days * _DAY and not _keeps_a_run(mirror):
+        elif (age := now - _changed_at(mirror)) > mirror_days * _DAY and (
+            age > _RUN_SECONDS or not _keeps_a_run(mirror)
+        ):
             found.append(Leftover("mirror", str(mirror), f"not used for {mirror_days:g} days", _size(mirror)))
     left = [folder for folder in _folders(home / "scratch") if now - _changed_at(folder) > _SCRATCH_SECONDS]
     return found + [Leftover("scratch", str(folder), "left by a worker that died", _size(folder)) for folder in left]

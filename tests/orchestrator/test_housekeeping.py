@@ -81,15 +81,17 @@ def test_folders(tmp_path: Path) -> None:
         if name != "old-in-use":
             run(mirror.release("1"))
         if name != "new":
-            os.utime(mirror.folder, (0, 0))
+            os.utime(mirror.folder, (time.time() - 1.5 * 86_400,) * 2)
     for name, at in (("left", 0.0), ("used", time.time())):
         folder = tmp_path / "scratch" / name
         folder.mkdir(parents=True)
         os.utime(folder, (at, at))
-    found = old_folders(tmp_path, mirror_days=30)
+    found = old_folders(tmp_path, mirror_days=1)
     assert sorted(Path(one.name).name for one in found) == ["left", "old.git"]
     assert all(remove_folder(one) for one in found)
     assert sorted(one.name for one in (tmp_path / "mirrors").iterdir()) == ["new.git", "old-in-use.git"]
+    os.utime(mirrors["old-in-use"].folder, (time.time() - 3 * 86_400,) * 2)
+    assert [Path(one.name).name for one in old_folders(tmp_path, mirror_days=1)] == ["old-in-use.git"]
 
 
 @pytest.mark.engine
