@@ -22,6 +22,7 @@ from bot.duration import duration
 from bot.markdown import plain
 from draftsman.domain.plan import Tier
 from draftsman.domain.run import RunState
+from draftsman.log_commands import shown_line
 from draftsman.store.steps import StepRecord
 
 REFRESH_SECONDS = 5
@@ -204,7 +205,9 @@ def _log(section: LogSection, view: RunView) -> Markup:
 def _lines(content: bytes) -> Iterator[str]:
     terminal = Terminal(markup=COLOURS_MAY_TAKE * len(content))
     for line in content.removesuffix(b"\n").split(b"\n"):
-        yield terminal.line(line.decode("utf-8", errors="replace"))
+        shown = shown_line(line.decode("utf-8", errors="replace"))
+        if shown is not None:
+            yield terminal.line(shown)
 
 
 def _size(count: int) -> str:

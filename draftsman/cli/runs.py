@@ -20,6 +20,7 @@ from draftsman.cli import services, terminal
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError
 from draftsman.domain.run import Attempt, RunState
+from draftsman.log_commands import shown_lines
 from draftsman.settings import Settings
 from draftsman.store import attempts, audit, logs, runs, steps
 from draftsman.store.database import Pool
@@ -128,7 +129,7 @@ class Stamps:
 
 
 def _print_lines(lines: list[str]) -> None:
-    print("".join(f"{line}\n" for line in lines), end="", flush=True)
+    print("".join(f"{line}\n" for line in shown_lines(lines)), end="", flush=True)
 
 
 async def find_run(pool: Pool[Any], prefix: str) -> UUID:

@@ -11,6 +11,7 @@ from draftsman.ansi import HarmlessLines, harmless
 from draftsman.domain.outcome import Outcome, StepResult
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Conclusion, RunState
+from draftsman.log_commands import shown_lines
 
 MARKS = {
     Conclusion.SUCCESS: "[green]✔[/]",
@@ -76,7 +77,7 @@ class TerminalSink:
         self._console.print(line)
 
     def _write(self, lines: list[str]) -> None:
-        self._console.file.write("".join(f"  {line}\n" for line in lines))
+        self._console.file.write("".join(f"  {line}\n" for line in shown_lines(lines)))
         self._console.file.flush()
 
 

@@ -211,6 +211,12 @@ MOUNT = (
     "print('refused' if made else 'mounted')\n"
 )
 ACTS = [
+    (
+        "calls that seccomp refuses",
+        "grep -q 'Seccomp:.*2' /proc/self/status && echo filtered || echo open",
+        "open",
+        {"SecurityOpt": ["seccomp=unconfined"]},
+    ),
     ("raw frames", f'python -c "{RAW}"', "sent", {}),
     ("the engine's socket", "ls /var/run/docker.sock 2>/dev/null || echo none", "/var/run/docker.sock", "socket"),
     ("mount", f'python -c "{MOUNT}"', "mounted", {"Privileged": True}),
@@ -280,6 +286,35 @@ async def test_other_processes_and_their_secrets_are_not_to_be_seen(
     assert "JOB_ID=" in inner
     assert canary not in inner
     assert not any(word in inner for word in ("TOKEN=", "PRIVATE_KEY", "private-key", "DATABASE_URL", "REDIS_URL"))
+
+
+async def test_no_other_repositorys_files_are_to_be_found(
+    engine: Engine, runner: DockerRunner, commit: Commit, spec_of: SpecOf, image: str
+) -> None:
+    canary = f"canary-{uuid.uuid4().hex}"
+    volume = f"draftsman_{canary}_pip_cache"
+    await engine.call("POST", "volumes/create", body={"Name": volume, "Labels": {"draftsman.helper": "1"}})
+    mounted = {"Mounts": [{"Type": "volume", "Source": volume, "Target": "/other"}]}
+    search = f"find / -xdev -name '{canary}' 2>/dev/null; ls -d /other/* 2>/dev/null; cat /proc/self/mountinfo"
+    try:
+        outer = await outside(engine, image, f"touch /other/{canary}; {search}", **mounted)
+        assert f"/other/{canary}" in outer
+        inner = await _say(runner, commit, spec_of, search)
+        assert canary not in inner
+        places = {line.split()[4] for line in inner.splitlines() if " - " in line}
+        allowed = (
+            "/proc",
+            "/sys",
+            "/dev",
+            "/etc/resolv.conf",
+            "/etc/hostname",
+            "/etc/hosts",
+            "/usr/sbin/docker-init",
+            "/sbin/docker-init",
+        )
+        assert not [place for place in places if place != "/" and not place.startswith(allowed)], places
+    finally:
+        await engine.call("DELETE", f"volumes/{volume}", params={"force": "1"})
 
 
 async def test_a_user_that_is_not_root_is_no_better_off(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import zlib
 from pathlib import Path
 
 import aiohttp
@@ -87,3 +88,19 @@ async def test_a_run_is_cancelled_while_it_builds_and_while_it_runs(world: World
         assert results["fast"].conclusion == "cancelled"
         await until_gone(sha)
         assert (await world.product.command("runs", "cancel", str(found[0]["id"])))[0] == 3
+
+
+async def test_what_a_job_says_is_in_the_store_within_a_second(world: World) -> None:
+    counting = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo tick $i; sleep 0.25; done"
+    files = {".draftsman.toml": f'setup = ""\nfast = ["{counting}"]\nfull = []\n', ".python-version": "3.13\n"}
+    repository = await world.github.create_repository("acme/live", files=files)
+    sha = await repository.commit({"README.md": "x\n"}, message="m", branch="feature")
+    await world.results(sha)
+    query = (
+        "SELECT c.at, c.marks FROM log_chunks c JOIN attempts a ON a.id = c.attempt_id JOIN runs r ON r.id = a.run_id "
+        "WHERE head_sha = $1 AND section = 'fast-1' ORDER BY position"
+    )
+    chunks = await rows(world, query, sha)
+    assert len(chunks) >= 4, "it came while the job went on"
+    waits = [chunk["at"].timestamp() - json.loads(zlib.decompress(chunk["marks"]))[0][2] / 1000 for chunk in chunks]
+    assert sorted(waits)[len(waits) // 2] < 1, waits
