@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 LABEL_SEALED = "draftsman.sealed-from"
 """On a generation: the volume that it is a copy of."""
+LABEL_WHOLE = "draftsman.whole"
+"""On an empty volume: the generation that is whole."""
 LABEL_LOWER = "draftsman.lower"
 """On a view: the generation below it."""
 
@@ -156,17 +158,23 @@ class CacheViews:
             if await in_use(self._engine, mount.volume):
                 # A trusted job may be writing: what is half written now is nobody's generation.
                 return newest
-            return await self._seal(mount, uid) or newest
+            try:
+                return await self._seal(mount, uid) or newest
+            except EngineError as error:
+                log.warning("the cache %s was not copied: %s", mount.volume, error)
+                return newest
 
     async def _newest(self, source: str) -> _Generation | None:
+        whole = {str(volume["Labels"][LABEL_WHOLE]) for volume in await self._volumes({LABEL_WHOLE: ""})}
         found = [
             _Generation(str(volume["Name"]), float(volume["Labels"].get("draftsman.sealed-at", "0")))
             for volume in await self._volumes({LABEL_SEALED: source})
+            if volume["Name"] in whole
         ]
         return max(found, key=lambda one: one.made_at, default=None)
 
     async def _seal(self, mount: CacheMount, uid: int) -> _Generation | None:
-        """Copy a cache. A copy is a generation once it is whole: until then it has no label that says so."""
+        """Copy a cache. A copy is a generation once it is whole: an empty volume beside it says so."""
         name, now = f"{mount.volume}_sealed_{uuid.uuid4().hex[:12]}", time.time()
         labels = {LABEL_CACHE: mount.manager, LABEL_SEALED: mount.volume, "draftsman.sealed-at": f"{now:.0f}"}
         await self._create(name, labels, uid)
@@ -182,14 +190,15 @@ class CacheViews:
         except BaseException:
             await asyncio.shield(remove_volume(self._engine, name))
             raise
-        if "copied" in said:
+        if "copied" in said and not await in_use(self._engine, mount.volume):
+            await self._create(f"{name}_whole", {LABEL_WHOLE: name}, 0)
             return _Generation(name, now)
-        log.warning("the cache %s is too large to be copied for untrusted jobs: %s MiB", mount.volume, said.strip())
+        log.warning("the cache %s was not copied for untrusted jobs: %s", mount.volume, said.strip())
         await remove_volume(self._engine, name)
         return None
 
     async def _volumes(self, labels: dict[str, str]) -> list[dict[str, Any]]:
-        filters = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
+        filters = json.dumps({"label": [f"{name}={value}" if value else name for name, value in labels.items()]})
         answer = await self._engine.call("GET", "volumes", params={"filters": filters})
         return list(answer.get("Volumes") or ())
 

@@ -161,8 +161,10 @@ class Claims:
             await self._give_back(attempt, _GIVE_BACK_SECONDS)
             raise
         finally:
-            del self._cancels[attempt.id]
             holding.cancel()
+            # A later claim of the same attempt may be this worker's, too.
+            if self._cancels.get(attempt.id) is cancel:
+                del self._cancels[attempt.id]
 
     async def _while_held(
         self, execution: Awaitable[Outcome], holding: asyncio.Task[None], attempt: Attempt

@@ -66,10 +66,18 @@ class DiskWatch:
         async with self._looking:
             if time.monotonic() - self._looked_at > self._floor_seconds:
                 self._victim = ""
-                if is_low(await self._helper.run(HelperRun("df -Pk / && df -Pi /")), self._floor):
+                if await self._is_below_floor():
                     self._victim = await self._largest()
                 self._looked_at = time.monotonic()
             return self._victim
+
+    async def _is_below_floor(self) -> bool:
+        try:
+            return is_low(await self._helper.run(HelperRun("df -Pk / && df -Pi /")), self._floor)
+        except EngineError as error:
+            if "no space left" in str(error).lower():
+                return True  # there is not even room to look
+            raise
 
     async def _largest(self) -> str:
         jobs = list(self._jobs.values())

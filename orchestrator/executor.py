@@ -71,7 +71,7 @@ def releaser(ready_tools: ReadyTools) -> Release:
 
     async def release_attempt(attempt: Attempt) -> None:
         try:
-            await release(str(attempt.id), _identity(attempt.run.repository), await ready_tools())
+            await release(str(attempt.id), _identity(attempt.run.repository), await ready_tools(), epoch=attempt.epoch)
         except DraftsmanError as error:
             log.warning("attempt %s: what it left is for upkeep: %s", attempt.id, error)
 
@@ -87,7 +87,8 @@ async def _earlier(pool: Pool[Any], attempt: Attempt) -> Earlier | None:
     if attempt.epoch < 2:
         return None
     plan, image = await attempts.plan_of(pool, attempt.id), await attempts.image_of(pool, attempt.id)
-    return None if plan is None or image is None else Earlier(plan, image)
+    epoch = await attempts.job_epoch_of(pool, attempt.id)
+    return None if plan is None or image is None or epoch is None else Earlier(plan, image, epoch)
 
 
 async def _keep_inferred(pool: Pool[Any], attempt: Attempt, order: Order, outcome: Outcome) -> None:

@@ -57,7 +57,6 @@ class Helper:
         self.engine = engine
         self._settings = settings
         self._building = asyncio.Lock()
-        self._is_there = False
         base = f"{settings.image_prefix}{_BASE}"
         template = resources.dockerfile_templates()[_TEMPLATE]
         jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
@@ -73,11 +72,9 @@ class Helper:
     async def ensure(self, say: Say | None = None) -> None:
         """Make the image present. `say` is told while it is built. Raises HostError or EngineError."""
         async with self._building:
-            if self._is_there:
-                return
+            # Looked at each time: whoever clears the engine's images away may take this one.
             if await inspect(self.engine, self.image) is None:
                 await self._build(say or _quiet)
-            self._is_there = True
 
     async def _build(self, say: Say) -> None:
         await say(b"Building the helper image, once: it holds the network fence of jobs\n")

@@ -157,6 +157,8 @@ class Journal:
         content = output.content
         if output.section not in _OURS:
             known = min(max(self._known_bytes - self._job_bytes, 0), len(content))
+            if output.section != self._section and known < len(content):
+                self._cut()  # before these bytes count: what is cut tells how many were written up to its end
             self._job_bytes += len(content)
             content = content[known:]
         if not content:

@@ -211,7 +211,11 @@ class Objects:
         """Remove what was used longest ago where too much is kept. The runs have links of their own."""
         now = time.time()
         room = MAX_KEPT
-        files = [(path, path.stat()) for path in self._cache.rglob("*") if path.is_file()]
+        files = []
+        for path in self._cache.rglob("*"):
+            with suppress(FileNotFoundError):  # another run's may have been renamed meanwhile
+                if path.is_file():
+                    files.append((path, path.stat()))
         for path, seen in sorted(files, key=lambda one: -one[1].st_mtime):
             is_coming = path.name.startswith(_INCOMING)
             room -= seen.st_size

@@ -25,10 +25,11 @@ from orchestrator.source import Mirrors, Remote
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What an earlier claim of the attempt kept: its plan, and the image that its job runs in."""
+    """What an earlier claim of the attempt kept: its plan, and its job's image. `epoch` is that of the job."""
 
     plan: Plan
     image: ImageUsed
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

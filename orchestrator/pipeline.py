@@ -74,9 +74,14 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation) 
     return replace(outcome, timings=timings.seconds)
 
 
-async def release(order_id: str, identity: str, tools: Tools) -> None:
-    """Remove what an attempt used: its job, fence and scratch volumes, and its refs in the mirror."""
+async def release(order_id: str, identity: str, tools: Tools, *, epoch: int = 0) -> None:
+    """Remove what an attempt used: its job, fence and scratch volumes, and its refs in the mirror.
+
+    Where a later claim than `epoch` has a job of it by now, all of it is that one's.
+    """
     job = await tools.runner.adopt(order_id)
+    if job is not None and job.epoch > epoch:
+        return
     if job is not None:
         await tools.runner.remove(job)
     await tools.caches.close(order_id)
@@ -91,7 +96,9 @@ async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, 
     A job that was killed with its engine or its machine tells nothing about the code: it starts again.
     """
     job = None if order.earlier is None else await tools.runner.adopt(order.id)
-    if job is None or order.earlier is None or await tools.runner.status(job) is JobStatus.CREATED:
+    if job is None or order.earlier is None or job.epoch != order.earlier.epoch:
+        return None
+    if await tools.runner.status(job) is JobStatus.CREATED:
         return None
     plan, image = order.earlier.plan, order.earlier.image
     log.info("attempt %s: its job is there already and goes on", order.id)
@@ -107,7 +114,7 @@ async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, 
         return None
     try:
         paths = (await tools.mirrors.of(order.identity).tree(order.sha, lambda _: [])).paths
-    except GitError as error:
+    except (GitError, OSError) as error:
         log.warning("attempt %s: no findings, since its tree is gone: %s", order.id, error)
         paths = frozenset()
     changed = await _changed(order, tools.mirrors.of(order.identity))

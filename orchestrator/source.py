@@ -212,7 +212,7 @@ class Mirror:
                         said += part
                         if len(said) > _MAX_DIFF_BYTES:
                             return None
-        except (GitError, TimeoutError):
+        except (GitError, OSError, TimeoutError):
             return None
         return bytes(said)
 

@@ -49,7 +49,10 @@ def write_below(folder: Path, path: str, content: bytes) -> Path:
             parent.mkdir(parents=True, exist_ok=True)
         if target.is_symlink():
             raise HostError(f"{target} is a link: {path!r} was not written.")
-        target.write_bytes(content)
+        with target.open("xb") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise HostError(f"{target} is there already: choose another folder.") from error
     except OSError as error:
         raise HostError(f"{target} cannot be written ({error.strerror}).") from error
     return target

@@ -56,7 +56,11 @@ async def gc(settings: Settings, *, caches: bool, dry_run: bool, as_json: bool) 
 async def engine_upkeep(settings: Settings, helper: Helper, pool: Pool[Any] | None) -> EngineUpkeep:
     """Return the upkeep of this engine. Without a database, jobs of this instance are not known, and stay."""
     ages = Ages(
-        settings.cache_days, settings.cache_mb * 2**20, image_days=settings.image_days, image_keep=settings.image_keep
+        settings.cache_days,
+        settings.cache_mb * 2**20,
+        image_days=settings.image_days,
+        image_keep=settings.image_keep,
+        job_seconds=tools.most(settings).total_seconds + 3600,
     )
     if pool is None:
         return EngineUpkeep(helper, "", _nobody, ages)

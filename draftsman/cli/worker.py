@@ -29,6 +29,8 @@ from orchestrator.worker_name import worker_name
 
 log = logging.getLogger(__name__)
 
+_STRAY_SECONDS = 60
+
 
 async def worker(settings: Settings, *, with_parent: bool) -> int:
     """Work until a signal. Returns the exit code of the command."""
@@ -65,6 +67,7 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             claims.run(),
             listen(urls.redis_url, claims),
             keep_up(urls.redis_url, name, lambda caches: _clean(settings, engine_tools, pool, caches=caches)),
+            _remove_strays(settings, engine_tools, pool),
             reconcile_regularly(pool, lambda: _wake(claims, wake_ups), max_claims=settings.max_claims),
             with_parent=with_parent,
         )
@@ -83,6 +86,19 @@ async def _clean(settings: Settings, engine_tools: _EngineTools, pool: Pool[Any]
     for one in gone:
         log.info("upkeep: removed %s %s, %s", one.kind, one.name, one.why)
     log.info("upkeep: %d things removed, and of the database %s", len(gone), rows)
+
+
+async def _remove_strays(settings: Settings, engine_tools: _EngineTools, pool: Pool[Any]) -> None:
+    """Remove every minute, for ever, the jobs that nobody sees to: those of attempts that ended elsewhere."""
+    while True:
+        await asyncio.sleep(_STRAY_SECONDS)
+        try:
+            upkeep = await engine_upkeep(settings, (await engine_tools.ready()).helper, pool)
+            for stray in await upkeep.strays():
+                log.warning("removing %s: %s", stray.name, stray.why)
+                await upkeep.remove(stray)
+        except (DraftsmanError, *DATABASE_AWAY, *DATABASE_REFUSED) as error:
+            log.warning("strays were not looked for: %s", error)
 
 
 async def _wake(claims: Claims, wake_ups: WakeUps) -> None:

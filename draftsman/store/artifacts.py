@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ async def keep(db: Database, attempt: Attempt, artifacts: Sequence[Artifact]) ->
             position,
             clean(artifact.path),
             None if content is None else len(content),
-            None if content is None else zlib.compress(content, 6),
+            None if content is None else await asyncio.to_thread(zlib.compress, content, 6),
         )
 
 

@@ -164,7 +164,7 @@ async def keep_plan(db: Database, attempt: Attempt, plan: Plan) -> None:
 async def keep_image(db: Database, attempt: Attempt, image: ImageUsed) -> None:
     """Keep which image the job runs in. Raises LeaseLostError."""
     kept = await db.fetchval(
-        "UPDATE attempts SET image = $3, version = version + 1 WHERE id = $1 AND epoch = $2 "
+        "UPDATE attempts SET image = $3, job_epoch = $2, version = version + 1 WHERE id = $1 AND epoch = $2 "
         "AND state <> 'finished' RETURNING id",
         attempt.id,
         attempt.epoch,
@@ -349,6 +349,12 @@ async def image_of(db: Database, attempt_id: UUID) -> ImageUsed | None:
     """Return the image that the attempt's job runs in, or None before it is there."""
     kept = await db.fetchval("SELECT image FROM attempts WHERE id = $1", attempt_id)
     return None if kept is None else _IMAGE.validate_python(kept)
+
+
+async def job_epoch_of(db: Database, attempt_id: UUID) -> int | None:
+    """Return the epoch of the claim whose job is the attempt's, None before there is an image for one."""
+    epoch: int | None = await db.fetchval("SELECT job_epoch FROM attempts WHERE id = $1", attempt_id)
+    return epoch
 
 
 async def timings_of(db: Database, attempt_id: UUID) -> dict[str, float]:

@@ -27,6 +27,7 @@ READY_SECONDS = 30.0
 _HOST_SECONDS = 60.0
 """How long the host's addresses are taken for the same: a laptop moves from network to network."""
 LABEL_FENCE = "draftsman.fence"
+LABEL_EPOCH = "draftsman.epoch"
 
 
 def holder_name(job_id: str) -> str:
@@ -119,8 +120,21 @@ class Fences:
         except EngineRefusedError as error:
             if error.status != 409:
                 raise
-        await remove_container(self._engine, name)
+        await self._make_room(name, int(config["Labels"].get(LABEL_EPOCH, "0")))
         return await create_container(self._engine, config, name=name)
+
+    async def _make_room(self, name: str, epoch: int) -> None:
+        """Remove what an earlier claim left under this name. That of a later one is not ours to take away."""
+        try:
+            found = await self._engine.call("GET", f"containers/{name}/json")
+        except EngineRefusedError as error:
+            if error.status == 404:
+                return
+            raise
+        told = (found["Config"].get("Labels") or {}).get(LABEL_EPOCH, "0")
+        if told.isdigit() and int(told) > epoch:
+            raise EngineError(f"Another worker has raised {name} meanwhile; this one leaves it alone.")
+        await remove_container(self._engine, str(found["Id"]))
 
     async def _until_ready(self, holder: str) -> None:
         said = bytearray()

@@ -7,6 +7,7 @@ fence must reach both, else the proof says nothing; one that is made as jobs are
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from draftsman.domain.errors import DraftsmanError, EngineError
 from orchestrator.engine import Engine
 from orchestrator.fence.holder import Fences
 from orchestrator.helper import LABEL_HELPER, create_container, remove_container
+
+log = logging.getLogger(__name__)
 
 _WORD = "draftsman-was-here"
 _PORTS = range(20_000, 60_000)
@@ -58,6 +61,9 @@ async def prove(fences: Fences, host_config: Mapping[str, Any]) -> Proof:
         return await _prove(fences, host_config, name, made)
     except DraftsmanError as error:
         return Proof(str(error))
+    except (KeyError, TypeError, ValueError) as error:
+        log.exception("the engine answered something that the proof does not know")
+        return Proof(f"The network fence could not be proven: the engine's answer has no {error}.")
     finally:
         await asyncio.gather(
             *(remove_container(engine, container) for container in made), fences.lower(name), return_exceptions=True
@@ -76,12 +82,15 @@ async def _prove(fences: Fences, host_config: Mapping[str, Any], name: str, made
     sibling = (await engine.call("GET", f"containers/{listener}/json"))["NetworkSettings"]
     address = sibling.get("IPAddress") or sibling["Networks"]["bridge"]["IPAddress"]
     targets = [*host, address]
-    outside, inside = await _together(
-        _reached(engine, image, targets, port, "bridge", {}, made),
-        _reached(engine, image, targets, port, f"container:{holder}", host_config, made),
-    )
-    if not outside:
-        return Proof("The network fence could not be proven: its test listeners were out of reach without it, too.")
+    # One after the other: what is reached from outside listens by the time that the inside looks.
+    outside = await _reached(engine, image, targets, port, "bridge", {}, made)
+    if address not in outside or not set(host) & set(outside):
+        return Proof(
+            "The network fence could not be proven: without it, a container reached "
+            f"{', '.join(outside) or 'nothing'}, and should have reached the host and another container. "
+            "Does a firewall of the host stand between?"
+        )
+    inside = await _reached(engine, image, targets, port, f"container:{holder}", host_config, made)
     if inside:
         return Proof(f"The network fence does not hold: a job reached {', '.join(inside)} through it.")
     return Proof()

@@ -31,12 +31,16 @@ Unfinished = Callable[[Collection[str]], Awaitable[Collection[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long things are kept, in days, how many images of a repository stay, and how large a cache may be."""
+    """How long things are kept, in days, how many images of a repository stay, and how large a cache may be.
+
+    `job_seconds` is how old a job may be.
+    """
 
     cache_days: float = 30
     cache_bytes: int = 10 * 2**30
     image_days: float = 30
     image_keep: int = 3
+    job_seconds: float = float("inf")
 
 
 class EngineUpkeep:
@@ -57,13 +61,22 @@ class EngineUpkeep:
         containers = await self._engine.call("GET", "containers/json", params={"all": "1"})
         volumes = await self.volumes()
         ids = _jobs_of((*containers, *volumes))
-        known = Known(self._instance, await self._unfinished(ids), time.time(), self._grace_seconds)
+        known = await self._known(ids)
         found = containers_to_go(containers, known)
         going = {leftover.name for leftover in found}
         jobs = _jobs_of(one for one in containers if str((one.get("Names") or [""])[0]).lstrip("/") not in going)
         made_at = {str(one["Name"]): _seconds(str(one.get("CreatedAt", ""))) for one in volumes}
         found += volumes_to_go(volumes, jobs, known, made_at)
         return found + await self._networks() + await self._images()
+
+    async def strays(self) -> list[Leftover]:
+        """Return the containers of jobs that nobody sees to any more: nobody keeps their limits either."""
+        containers = await self._engine.call("GET", "containers/json", params={"all": "1"})
+        return containers_to_go(containers, await self._known(_jobs_of(containers)))
+
+    async def _known(self, ids: Collection[str]) -> Known:
+        longest = self._ages.job_seconds
+        return Known(self._instance, await self._unfinished(ids), time.time(), self._grace_seconds, longest)
 
     async def caches(self, *, every: bool = False) -> list[Leftover]:
         """Return the dependency caches that nobody used for long or that grew too large; with `every`, all of them.
@@ -114,7 +127,7 @@ class EngineUpkeep:
             "GET", "images/json", params={"filters": json.dumps({"reference": [f"{IMAGE}:*"]})}
         )
         for image in helpers:
-            if str(image["Id"]) not in used:
+            if str(image["Id"]) not in used and float(image.get("Created") or 0) < oldest.timestamp():
                 tags = [str(tag) for tag in image.get("RepoTags") or () if tag != self._helper.image]
                 found += [Leftover("image", tag, "of another version of Draftsman", image.get("Size")) for tag in tags]
         return found

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cache_views import LABEL_LOWER, LABEL_SEALED
+from orchestrator.cache_views import LABEL_LOWER, LABEL_SEALED, LABEL_WHOLE
 from orchestrator.caches import LABEL_CACHE
 from orchestrator.helper import LABEL_HELPER
 from orchestrator.runners.container import LABEL_INSTANCE, LABEL_JOB
@@ -33,13 +33,14 @@ class Leftover:
 class Known:
     """What is known of our own: which instance this is, which of its attempts are not finished, and the time.
 
-    What is younger than `grace_seconds` stays.
+    What is younger than `grace_seconds` stays. No job is older than `longest_seconds`, whoever forgot it.
     """
 
     instance: str
     unfinished: Collection[str]
     now: float
     grace_seconds: float = GRACE_SECONDS
+    longest_seconds: float = float("inf")
 
 
 def containers_to_go(containers: Iterable[Mapping[str, Any]], known: Known) -> list[Leftover]:
@@ -62,6 +63,8 @@ def _why_job(labels: Mapping[str, str], age: float, known: Known) -> str:
     instance = labels.get(LABEL_INSTANCE, "")
     if instance == known.instance and labels[LABEL_JOB] not in known.unfinished and age > known.grace_seconds:
         return "its attempt has finished"
+    if instance == known.instance and age > known.longest_seconds:
+        return "older than any job may be"
     if instance.startswith(LOCAL_PREFIX) and age > LOCAL_SECONDS:
         return "left by a `draftsman run` that was killed"
     return ""
@@ -77,7 +80,8 @@ def volumes_to_go(
     listed = list(volumes)
     sizes = {str(one["Name"]): (one.get("UsageData") or {}).get("Size") for one in listed}
     lowers = {(one.get("Labels") or {}).get(LABEL_LOWER) for one in listed}
-    newest = _newest_generations(listed)
+    whole = {labels[LABEL_WHOLE] for one in listed if LABEL_WHOLE in (labels := one.get("Labels") or {})}
+    newest = _newest_generations(one for one in listed if one["Name"] in whole)
     names = {str(one["Name"]) for one in listed}
     found = []
     for volume in listed:
@@ -87,7 +91,12 @@ def volumes_to_go(
             age = known.now - made_at.get(name, known.now)
             why = "" if labels[LABEL_JOB] in jobs else _why_job(labels, age, known)
         elif (source := labels.get(LABEL_SEALED)) and name not in lowers:
+            age = known.now - made_at.get(name, known.now)
             why = _why_generation(name, source, newest, names)
+            if name not in whole and source in names:
+                why = "a copy of a cache that was not finished" if age > HELPER_SECONDS else ""
+        elif (copy := labels.get(LABEL_WHOLE)) and copy not in names:
+            why = "its copy of a cache is gone"
         if why:
             found.append(Leftover("volume", name, why, sizes[name]))
     return found

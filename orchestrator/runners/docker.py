@@ -11,7 +11,7 @@ from typing import Any
 from draftsman.domain.errors import EngineError, HostError
 from draftsman.domain.outcome import Artifact
 from orchestrator.engine import Engine, EngineRefusedError
-from orchestrator.fence.holder import Fences, holder_name
+from orchestrator.fence.holder import LABEL_EPOCH, Fences, holder_name
 from orchestrator.helper import create_container, remove_container
 from orchestrator.runners import container
 from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Source, Wanted
@@ -23,7 +23,7 @@ PUT_SECONDS = 600.0
 """How long the engine may take to take in a job's source: seconds where it is well."""
 
 _CHUNK_BYTES = 1024 * 1024
-_LISTING_BYTES = 64 * 2**20
+_LISTING_BYTES = 8 * 2**20
 _TAR_BYTES = 16 * 1024
 """What a tar takes beside the content of its first file."""
 _WORKSPACE = "/workspace/"
@@ -60,8 +60,9 @@ class DockerRunner:
                 await asyncio.shield(remove_container(self._engine, handle))
                 raise
         except BaseException:
-            if self._fences is not None:
-                await asyncio.shield(self._fences.lower(spec.id))
+            if holder:
+                # By its id: under its name there may be another claim's by now.
+                await asyncio.shield(remove_container(self._engine, holder))
             raise
         return Job(spec.id, handle, spec.epoch, spec.nonce, is_fenced=spec.network == "fenced")
 
@@ -118,7 +119,7 @@ class DockerRunner:
         labels = {} if found is None else found["Config"].get("Labels") or {}
         if found is None or labels.get(container.LABEL_JOB) != job_id:
             return None
-        epoch = labels.get(container.LABEL_EPOCH, "0")
+        epoch = labels.get(LABEL_EPOCH, "0")
         now = _nanoseconds(str((await self._engine.call("GET", "info")).get("SystemTime", "")))
         started = _nanoseconds(str(found["State"].get("StartedAt", "")))
         return Job(
@@ -208,7 +209,8 @@ class DockerRunner:
     async def files(self, job: Job, wanted: Wanted) -> AsyncGenerator[Artifact, None]:
         """Yield what the job left below its workspace and is wanted: of its own layer alone; a link is no file."""
         left = wanted.total_bytes
-        for number, path in enumerate(await asyncio.to_thread(wanted.choose, await self._changed(job))):
+        listing = await self._changed(job)
+        for number, path in enumerate(await asyncio.to_thread(lambda: wanted.choose(_paths(listing)))):
             limit = min(wanted.file_bytes, left)
             content = None
             if number < wanted.most and limit > 0:
@@ -216,17 +218,15 @@ class DockerRunner:
             left -= len(content or b"")
             yield Artifact(path, content)
 
-    async def _changed(self, job: Job) -> list[str]:
-        """Return the paths that the job added or changed below its workspace; none where they are too many to list."""
+    async def _changed(self, job: Job) -> bytes:
+        """Return the engine's list of what the job changed; an empty one where that is too much to look at."""
         listing = bytearray()
         async with self._engine.stream("GET", f"containers/{job.handle}/changes") as answer:
             async for chunk in answer.iter_any():
                 listing += chunk
                 if len(listing) > _LISTING_BYTES:
-                    return []
-        changes = await asyncio.to_thread(json.loads, listing or b"[]")
-        paths = [str(change["Path"]) for change in changes or () if change.get("Kind") != _DELETED]
-        return [path.removeprefix(_WORKSPACE) for path in paths if path.startswith(_WORKSPACE)]
+                    return b"[]"
+        return bytes(listing)
 
     async def fault(self, job: Job) -> str:
         """Return once the job's fence has fallen: it has no network any more."""
@@ -260,6 +260,13 @@ class DockerRunner:
                 return None
             raise
         return answer
+
+
+def _paths(listing: bytes) -> list[str]:
+    """Return the paths below the workspace that were added or changed."""
+    changes = json.loads(listing or b"[]") or ()
+    paths = [str(change["Path"]) for change in changes if change.get("Kind") != _DELETED]
+    return [path.removeprefix(_WORKSPACE) for path in paths if path.startswith(_WORKSPACE)]
 
 
 def _nanoseconds(text: str) -> int:

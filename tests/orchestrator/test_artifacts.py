@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from orchestrator.artifacts import MOST, choose_files, glob
+from orchestrator.artifacts import MOST, Glob, choose_files
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec, Wanted
 from tests.hostile.beside import attack
@@ -30,10 +31,24 @@ from tests.orchestrator.sandbox_parts import Commit
         ("a+b", "a+b", True),
         ("a+b", "aab", False),
         ("../x", "x", False),
+        ("**/a/*.x", "q/a/b.x", True),
+        ("**/a/*.x", "a/a/a/b.x", True),
+        ("a/**/b", "a/b", True),
+        ("a/**/b", "a/c/d/b/e", True),
+        ("a*b*c", "axxbyyc", True),
+        ("a*b*c", "axxbyy", False),
+        ("*.tar.*", "x.tar.gz", True),
     ],
 )
 def test_globs(pattern: str, path: str, fits: bool) -> None:
-    assert bool(glob(pattern).fullmatch(path)) is fits
+    assert Glob(pattern).fits(path) is fits
+
+
+def test_names_that_a_job_chose_cost_no_time() -> None:
+    begin = time.monotonic()
+    assert not Glob("*a*a*a*a*a*b").fits("a" * 1000)
+    assert not Glob("**/a/**/a/**/a/**/b").fits("/".join("a" * 400))
+    assert time.monotonic() - begin < 2
 
 
 def test_reports_are_found_and_what_was_installed_is_not() -> None:

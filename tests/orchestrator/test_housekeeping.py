@@ -22,7 +22,7 @@ from orchestrator.source import Mirror, Remote
 from tests.orchestrator.sandbox_parts import make_commit
 
 NOW = 1_000_000.0
-KNOWN = Known("me", {"running"}, NOW)
+KNOWN = Known("me", {"running"}, NOW, longest_seconds=200_000)
 
 
 def _container(name: str, age: float, **labels: str) -> dict[str, Any]:
@@ -38,6 +38,7 @@ def _container(name: str, age: float, **labels: str) -> dict[str, Any]:
         (_container("a", 99999, job="running", instance="me"), False),
         (_container("a", 99999, job="ended", instance="another"), False),
         (_container("a", 99999, job="ended"), False),
+        (_container("a", 200_001, job="running", instance="me"), True),
         (_container("a", 99999, job="x", instance="run-1"), True),
         (_container("a", 3600, job="x", instance="run-1"), False),
         (_container("a", 99999, helper="1"), True),
@@ -62,11 +63,17 @@ def test_volumes() -> None:
         volume("old", cache="pip", sealed_from="cache", sealed_at="1"),
         volume("old-in-use", cache="pip", sealed_from="cache", sealed_at="2"),
         volume("newest", cache="pip", sealed_from="cache", sealed_at="3"),
+        volume("newest_whole", whole="newest"),
+        volume("old_whole", whole="old"),
+        volume("half", cache="pip", sealed_from="cache", sealed_at="8"),
+        volume("lost_whole", whole="lost"),
         volume("orphan", cache="pip", sealed_from="gone", sealed_at="9"),
         {"Name": "somebody-elses", "Labels": None},
     ]
-    found = volumes_to_go(volumes, {"ended-but-there"}, KNOWN, dict.fromkeys((one["Name"] for one in volumes), 0.0))
-    assert {one.name for one in found} == {"view-of-ended", "old", "orphan"}
+    found = volumes_to_go(
+        volumes, {"ended-but-there"}, KNOWN, dict.fromkeys((one["Name"] for one in volumes), NOW - 99_999)
+    )
+    assert {one.name for one in found} == {"view-of-ended", "old", "orphan", "half", "lost_whole"}
     assert list(caches_of(volumes)) == ["cache"]
 
 

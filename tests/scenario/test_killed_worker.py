@@ -19,7 +19,7 @@ from tests.scenario.test_main_job import job_containers, rows, until_gone
 
 pytestmark = [pytest.mark.scenario, pytest.mark.engine, pytest.mark.linux_root]  # finds the worker in /proc
 
-LINES = 600
+LINES = 300
 COUNTING = (
     "import sys, time\n\n"
     f"for number in range({LINES}):\n"

@@ -48,7 +48,10 @@ async def test_fifty_mixed_runs_leave_nothing(tmp_path: Path) -> None:
 
         ended = await asyncio.gather(*(run(number) for number in range(50)))
         assert [conclusion for _, conclusion in ended] == [KINDS[kind][1] for kind, _ in ended]
-        assert await _everything(kit) == before
+        # What another program does on this engine comes and goes; what a run left would stay.
+        async with asyncio.timeout(60):
+            while any((await _everything(kit))[kind] - before[kind] for kind in before):
+                await asyncio.sleep(0.5)
         assert list((tmp_path / "home" / "scratch").iterdir()) == []
         refs = [path for path in (tmp_path / "home" / "mirrors").rglob("refs/draftsman/run/*") if path.is_file()]
         assert refs == []

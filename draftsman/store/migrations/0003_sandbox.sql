@@ -8,6 +8,8 @@ ALTER TABLE log_chunks ADD COLUMN cut_bytes BIGINT NOT NULL DEFAULT 0;
 -- Who wants an attempt that is under way to end, as a phrase (`by alice`); and what the job itself wrote for people.
 ALTER TABLE attempts ADD COLUMN cancel_asked TEXT;
 ALTER TABLE attempts ADD COLUMN summary TEXT NOT NULL DEFAULT '';
+-- Of which claim the job is that the log and the steps tell of: a job of another one is not gone on with.
+ALTER TABLE attempts ADD COLUMN job_epoch INT;
 
 ALTER TABLE steps ADD COLUMN may_fail BOOLEAN NOT NULL DEFAULT false;
 
