@@ -17,7 +17,7 @@ from orchestrator.helper import Helper
 from orchestrator.images.build import BuildSettings
 from orchestrator.images.ensure import Shop, Wanted, ensure_image
 from orchestrator.runners.docker import DockerRunner
-from orchestrator.runners.interface import JobSpec
+from orchestrator.runners.interface import JobSpec, Source
 from orchestrator.source import Mirror, Remote
 
 FILES = 100
@@ -42,7 +42,7 @@ async def measure(folder: Path) -> list[Figure]:
             bundle = folder / "bench.bundle"
             await mirror.bundle("bench", bundle)
             spec = JobSpec(str(uuid.uuid4()), "bench/first", sha, tag, plan.steps)
-            job = await runner.start(spec, bundle)
+            job = await runner.start(spec, Source(bundle))
             logs = runner.logs(job)
             async for batch in logs:
                 if any(b"here" in frame.content for frame in batch):

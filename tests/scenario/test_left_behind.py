@@ -50,7 +50,7 @@ async def test_fifty_mixed_runs_leave_nothing(tmp_path: Path) -> None:
         assert [conclusion for _, conclusion in ended] == [KINDS[kind][1] for kind, _ in ended]
         # What another program does on this engine comes and goes; what a run left would stay.
         async with asyncio.timeout(60):
-            while any((await _everything(kit))[kind] - before[kind] for kind in before):
+            while _new(before, await _everything(kit)):
                 await asyncio.sleep(0.5)
         assert list((tmp_path / "home" / "scratch").iterdir()) == []
         refs = [path for path in (tmp_path / "home" / "mirrors").rglob("refs/draftsman/run/*") if path.is_file()]
@@ -88,6 +88,10 @@ async def _run(kit: Tools, commit: Commit, kind: str, *, trusted: bool) -> Concl
 async def nothing_at_all(_: object) -> None:
     """Take progress and keep none of it."""
     await nothing()
+
+
+def _new(before: Mapping[str, set[str]], after: Mapping[str, set[str]]) -> set[str]:
+    return {name for kind, names in after.items() for name in names - before[kind]}
 
 
 async def _everything(kit: Tools) -> dict[str, set[str]]:
