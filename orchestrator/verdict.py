@@ -94,7 +94,7 @@ def judge(
         title = _failed(_FAILED_TIER[result.exit_code], steps)
         return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps)
     if result.exit_code == _NO_PROCESSES:
-        return _no_processes(spec.limits, result, steps, running)
+        return _no_processes(spec.limits, result, steps)
     title, detail = _our_fault(result)
     killed = result.exit_code in _STOPPED
     return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, was_killed=killed)
@@ -197,16 +197,13 @@ def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, .
     )
 
 
-def _no_processes(limits: Limits, result: JobResult, steps: tuple[StepResult, ...], running: Step | None) -> JobEnd:
-    # The step that could not start is not at fault, but one before it.
-    command = steps[-1].command if steps else running.command if running else ""
-    what = _quoted(command) if command else "the job"
+def _no_processes(limits: Limits, result: JobResult, steps: tuple[StepResult, ...]) -> JobEnd:
     return JobEnd(
         Conclusion.FAILURE,
-        f"{what} left more than {limits.pids} processes behind",
+        f"the steps left more than {limits.pids} processes behind",
         result.exit_code,
         steps,
-        "No other process could be started after it. Have it start fewer, or raise DRAFTSMAN_JOB_PIDS.",
+        "No other process could be started. Have them end what they start, or raise DRAFTSMAN_JOB_PIDS.",
     )
 
 
