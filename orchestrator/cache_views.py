@@ -80,21 +80,21 @@ class CacheViews:
     async def close(self, job: str) -> None:
         """Remove the views of a job; its container must be gone. One that is in use yet is left to upkeep."""
         for volume in await self._volumes({LABEL_JOB: job}):
-            await remove_volume(self._engine, str(volume["Name"]))
+            await self._engine.delete(f"volumes/{volume['Name']}")
 
     async def _own(self, mount: CacheMount, uid: int) -> CacheMount:
         await self._create(mount.volume, {LABEL_CACHE: mount.manager}, uid)
         return mount
 
-    async def _create(self, name: str, labels: dict[str, str], uid: int, options: dict[str, str] | None = None) -> bool:
-        """Create a volume that belongs to this user. Returns whether it is new."""
+    async def _create(self, name: str, labels: dict[str, str], uid: int, options: dict[str, str] | None = None) -> None:
+        """Create a volume that belongs to this user, where it is not there."""
         try:
             await self._engine.call("GET", f"volumes/{name}")
         except EngineRefusedError as error:
             if error.status != 404:
                 raise
         else:
-            return False
+            return
         body: dict[str, Any] = {"Name": name, "Labels": {"draftsman.managed": "1", **labels}}
         if options:
             body |= {"Driver": "local", "DriverOpts": options}
@@ -104,7 +104,6 @@ class CacheViews:
                 'chown "$1" /c', (f"{uid}:{uid}",), mounts=(volume_mount(name, "/c"),), capabilities=("CHOWN",)
             )
             await self._helper.run(owning)
-        return True
 
     async def _view(self, mount: CacheMount, uid: int, job: str) -> CacheMount:
         """Return the mount of a view of this cache that only this job has."""
@@ -188,13 +187,13 @@ class CacheViews:
                 seconds=_COPY_SECONDS,
             )
         except BaseException:
-            await asyncio.shield(remove_volume(self._engine, name))
+            await asyncio.shield(self._engine.delete(f"volumes/{name}"))
             raise
         if "copied" in said and not await in_use(self._engine, mount.volume):
             await self._create(f"{name}_whole", {LABEL_WHOLE: name}, 0)
             return _Generation(name, now)
         log.warning("the cache %s was not copied for untrusted jobs: %s", mount.volume, said.strip())
-        await remove_volume(self._engine, name)
+        await self._engine.delete(f"volumes/{name}")
         return None
 
     async def _volumes(self, labels: dict[str, str]) -> list[dict[str, Any]]:
@@ -207,15 +206,3 @@ async def in_use(engine: Engine, volume: str) -> bool:
     """Return whether a container that runs, or is about to, has this volume."""
     filters = json.dumps({"volume": [volume], "status": ["created", "running", "paused", "restarting"]})
     return bool(await engine.call("GET", "containers/json", params={"all": "1", "filters": filters}))
-
-
-async def remove_volume(engine: Engine, name: str) -> bool:
-    """Remove a volume. Returns whether it is gone; one that a container has stays."""
-    try:
-        await engine.call("DELETE", f"volumes/{name}")
-    except EngineRefusedError as error:
-        if error.status == 409:
-            return False
-        if error.status != 404:
-            raise
-    return True

@@ -85,6 +85,17 @@ class Engine:
                 "Restart it if it stays like this."
             ) from error
 
+    async def delete(self, path: str, *, params: Mapping[str, str] | None = None) -> bool:
+        """Delete a thing of the engine's. Returns whether it is gone; one that is in use, or going, is not yet."""
+        try:
+            await self.call("DELETE", path, params=params)
+        except EngineRefusedError as error:
+            if error.status == 409:
+                return False
+            if error.status != 404:
+                raise
+        return True
+
     @asynccontextmanager
     async def stream(
         self,

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from draftsman import resources
 from draftsman.domain.errors import EngineError
-from orchestrator.engine import Engine, EngineRefusedError
+from orchestrator.containers import run_container
+from orchestrator.engine import Engine
 from orchestrator.images.base_images import Pulls, get_missing
 from orchestrator.images.build import BuildSettings
 from orchestrator.images.builder import Recipe, build
@@ -33,9 +34,6 @@ LABEL_HELPER = "draftsman.helper"
 _TEMPLATE = "helper.Dockerfile.j2"
 _BASE = "debian:bookworm-slim"
 _SECONDS = 60.0
-_OUTPUT_BYTES = 256 * 1024
-
-Say = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,6 @@ class HelperRun:
     network: str = "none"
     mounts: tuple[Mapping[str, Any], ...] = ()
     capabilities: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Helper:
@@ -69,20 +66,19 @@ class Helper:
         """Return the image's name; call `ensure` before it is used."""
         return f"{IMAGE}:{self.version}"
 
-    async def ensure(self, say: Say | None = None) -> None:
-        """Make the image present. `say` is told while it is built. Raises HostError or EngineError."""
+    async def ensure(self) -> None:
+        """Make the image present. Raises HostError, or EngineError."""
         async with self._building:
             # Looked at each time: whoever clears the engine's images away may take this one.
             if await inspect(self.engine, self.image) is None:
-                await self._build(say or _quiet)
+                await self._build()
 
-    async def _build(self, say: Say) -> None:
-        await say(b"Building the helper image, once: it holds the network fence of jobs\n")
+    async def _build(self) -> None:
+        log.info("building the helper image %s", self.image)
         settings = self._settings
         base = f"{settings.image_prefix}{_BASE}"
-        await get_missing(
-            self.engine, (base,), Pulls(settings.timeout_seconds, prefix=settings.image_prefix), output=say
-        )
+        pulls = Pulls(settings.timeout_seconds, prefix=settings.image_prefix)
+        await get_missing(self.engine, (base,), pulls, output=_note)
         recipe = Recipe(
             self.image,
             self._dockerfile,
@@ -92,39 +88,22 @@ class Helper:
             memory_bytes=settings.memory_bytes,
         )
         context = pack({"Dockerfile": self._dockerfile.encode(), "fence-holder": self._holder})
-        await build(self.engine, recipe, context, timeout_seconds=settings.timeout_seconds, output=say)
+        await build(self.engine, recipe, context, timeout_seconds=settings.timeout_seconds, output=_note)
 
     async def run(self, what: HelperRun, *, seconds: float = _SECONDS) -> str:
         """Return what the script printed on both streams. Raises EngineError where it fails or takes too long."""
-        code, said = await self.attempt(what, seconds=seconds)
+        await self.ensure()
+        code, said = await run_container(self.engine, self._config(what), seconds=seconds)
         if code != 0:
             raise EngineError(f"A helper container failed (exit {code}): {said.strip()[-300:]}")
         return said
-
-    async def attempt(self, what: HelperRun, *, seconds: float = _SECONDS) -> tuple[int, str]:
-        """Return the exit code of the script and what it printed. Raises EngineError where it takes too long."""
-        await self.ensure()
-        made = await create_container(self.engine, self._config(what))
-        path = f"containers/{made}"
-        try:
-            await self.engine.call("POST", f"{path}/start")
-            ended = await self.engine.call("POST", f"{path}/wait", seconds=seconds)
-            async with self.engine.stream("GET", f"{path}/logs", params={"stdout": "1", "stderr": "1"}) as answer:
-                said = bytearray()
-                async for chunk in answer.iter_any():
-                    said += chunk[: _OUTPUT_BYTES - len(said)]
-            return int(ended["StatusCode"]), said.decode("utf-8", "replace")
-        finally:
-            await asyncio.shield(remove_container(self.engine, made))
 
     def _config(self, what: HelperRun) -> dict[str, Any]:
         return {
             "Image": self.image,
             "Entrypoint": ["/bin/sh", "-c", what.script, "sh"],
             "Cmd": list(what.arguments),
-            "Env": [f"{name}={value}" for name, value in what.env.items()],
             "Labels": {LABEL_HELPER: "1"},
-            "Tty": True,  # output as it is, without frames
             "HostConfig": {
                 "NetworkMode": what.network,
                 "ReadonlyRootfs": True,
@@ -138,38 +117,10 @@ class Helper:
         }
 
 
-async def create_container(engine: Engine, body: Mapping[str, Any], *, name: str = "") -> str:
-    """Return the new container's id. Cancelled, it waits for the engine's answer and removes what was made."""
-    params = {"name": name} if name else None
-    creating = asyncio.ensure_future(engine.call("POST", "containers/create", params=params, body=body))
-    try:
-        return str((await asyncio.shield(creating))["Id"])
-    except asyncio.CancelledError:
-        await asyncio.wait([creating])
-        if creating.exception() is None:
-            await remove_container(engine, str(creating.result()["Id"]))
-        raise
-
-
-async def remove_container(engine: Engine, name: str) -> None:
-    """Remove a container with its anonymous volumes, running or not; one that is gone is no error."""
-    try:
-        await engine.call("DELETE", f"containers/{name}", params={"force": "1", "v": "1"})
-    except EngineRefusedError as error:
-        # A conflict: a removal of this container is going on already.
-        if error.status not in (404, 409):
-            raise
-
-
 def volume_mount(volume: str, target: str, *, read_only: bool = False) -> dict[str, Any]:
     """Return a volume's mount in the form of the engine's API."""
     return {"Type": "volume", "Source": volume, "Target": target, "ReadOnly": read_only}
 
 
-async def _quiet(_: bytes) -> None:
-    """Take progress that nobody asked for."""
-
-
-def lines_of(output: str) -> Sequence[str]:
-    """Return the lines of a terminal's output."""
-    return [line.rstrip("\r") for line in output.splitlines()]
+async def _note(progress: bytes) -> None:
+    log.debug("%s", progress.decode("utf-8", "replace").rstrip())

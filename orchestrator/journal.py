@@ -154,18 +154,16 @@ class Journal:
             await artifacts.keep(connection, self._attempt, outcome.artifacts)
 
     async def _gather(self, output: Output) -> None:
+        if output.section != self._section:
+            self._cut()  # before these bytes count: a chunk tells how many there were up to its end
+            self._section = output.section
         content = output.content
         if output.section not in _OURS:
             known = min(max(self._known_bytes - self._job_bytes, 0), len(content))
-            if output.section != self._section and known < len(content):
-                self._cut()  # before these bytes count: what is cut tells how many were written up to its end
             self._job_bytes += len(content)
             content = content[known:]
         if not content:
             return
-        if output.section != self._section:
-            self._cut()
-            self._section = output.section
         self._mark(output)
         self._pending += content
         if len(self._pending) >= _FLUSH_BYTES:

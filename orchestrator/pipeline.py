@@ -124,30 +124,28 @@ async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, 
 async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome:
     await sink(Entered(RunState.PREPARING))
     mirror = tools.mirrors.of(order.identity)
-    proving = asyncio.create_task(tools.gate.proof())
-    try:
-        with timings.of("source"):
-            tree = await _unless(cancel, _source(order, mirror))
-        with timings.of("plan"):
-            plan = await _unless(cancel, _plan(order, tools, tree))
+    if tools.network != "none":
+        tools.gate.begin()  # it takes as long as a plan does
+    with timings.of("source"):
+        tree = await _unless(cancel, _source(order, mirror))
+    with timings.of("plan"):
+        plan = await _unless(cancel, _plan(order, tools, tree))
+    await sink(Planned(plan))
+    if not plan.profile.fast and not plan.profile.full:
+        return _nothing_to_run(plan)
+    with timings.of("image"):
+        ready = await _unless(cancel, _image(order, tools, mirror, plan, sink))
+    image = ready.image
+    if ready.plan != plan:
+        plan = ready.plan
         await sink(Planned(plan))
-        if not plan.profile.fast and not plan.profile.full:
-            return _nothing_to_run(plan)
-        with timings.of("image"):
-            ready = await _unless(cancel, _image(order, tools, mirror, plan, sink))
-        image = ready.image
-        if ready.plan != plan:
-            plan = ready.plan
-            await sink(Planned(plan))
-        await sink(ImageReady(image))
-        fault = "" if tools.network == "none" else (await _unless(cancel, tools.gate.proof())).fault
-        await sink(Entered(RunState.RUNNING))
-        gathered = _Gathered(sink)
-        with timings.of("job"):
-            end, plan = await _run(order, tools, mirror, plan, image, fault, gathered, cancel)
-        return await _judged(plan, image, end, gathered, tree.paths, await _changed(order, mirror))
-    finally:
-        proving.cancel()
+    await sink(ImageReady(image))
+    fault = "" if tools.network == "none" else (await _unless(cancel, tools.gate.proof())).fault
+    await sink(Entered(RunState.RUNNING))
+    gathered = _Gathered(sink)
+    with timings.of("job"):
+        end, plan = await _run(order, tools, mirror, plan, image, fault, gathered, cancel)
+    return await _judged(plan, image, end, gathered, tree.paths, await _changed(order, mirror))
 
 
 async def _changed(order: Order, mirror: Mirror) -> ChangedLines | None:
@@ -257,9 +255,8 @@ async def _run(
         await sink(Planned(plan))
     uid = await image_uid(tools.engine, image.tag)
     scope = cache_scope(order.cache_owner if tools.cache_scope == "owner" else None, private=order.private)
-    mounts = await tools.caches.open(
-        cache_mounts(plan.caches, scope, uid=uid), uid=uid, job=order.id, trusted=order.trusted
-    )
+    caches = cache_mounts(plan.caches, scope, uid=uid)
+    mounts = await _unless(cancel, tools.caches.open(caches, uid=uid, job=order.id, trusted=order.trusted))
     tools.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tools.scratch) as folder:
         remote = await order.remote() if plan.profile.submodules or plan.profile.lfs else None
@@ -293,24 +290,24 @@ def _watching(tools: Tools, plan: Plan, cancel: Cancellation) -> Watching:
 
 
 class _Gathered:
-    """Passes progress on, and keeps the end of each step's output for the search for findings."""
+    """Passes progress on, and keeps the ends of each step's two streams for the search for findings."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._tails: dict[str, bytearray] = {}
+        self._tails: dict[tuple[str, str], bytearray] = {}
 
     async def __call__(self, progress: Progress) -> None:
         if isinstance(progress, Output):
-            tail = self._tails.setdefault(progress.section, bytearray())
+            tail = self._tails.setdefault((progress.section, progress.stream), bytearray())
             tail += progress.content
             del tail[:-_FINDINGS_BYTES]
         await self._sink(progress)
 
     def outputs(self) -> list[tuple[Tier, bytes]]:
-        """Return the output of the fast and full steps, in order."""
+        """Return the output of the fast and full steps, in order: what one stream says stays together."""
         return [
             (tier, bytes(tail))
-            for section, tail in self._tails.items()
+            for (section, _), tail in self._tails.items()
             for tier in (Tier.FAST, Tier.FULL)
             if section.startswith(f"{tier}-")
         ]

@@ -150,26 +150,23 @@ def _stopped(
         title = f"the engine's disk is nearly full, and {what} had written most to it"
         detail = "Make room on the engine's disk (`draftsman gc`), or have the checks write less; then run it again."
         return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
-    if stop is Stop.WORKSPACE:
-        title = f"{what} wrote more than {limits.workspace_bytes // 2**20} MiB to disk"
-        detail = "Have it write less, or raise DRAFTSMAN_JOB_WORKSPACE_MB."
-        return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps, detail)
-    if stop is Stop.LOG_SIZE:
-        title = f"{what} wrote more than {limits.log_bytes // 2**20} MiB of output"
-        detail = "Make it say less, or raise DRAFTSMAN_JOB_LOG_MB."
+    if stop in (Stop.WORKSPACE, Stop.LOG_SIZE):
+        most, where = (limits.log_bytes, "of output") if stop is Stop.LOG_SIZE else (limits.workspace_bytes, "to disk")
+        detail = f"Have it write less, or {_raise('log_mb' if stop is Stop.LOG_SIZE else 'workspace_mb')}"
+        title = f"{what} wrote more than {most // 2**20} MiB {where}"
         return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps, detail)
     code = result.exit_code
     if stop is Stop.STEP_TIME:
-        title, setting, code = f"{what} ran longer than {_time(limits.step_seconds)}", "STEP_TIMEOUT", _STEP_LIMIT
+        title, name, code = f"{what} ran longer than {_time(limits.step_seconds)}", "step_timeout_seconds", _STEP_LIMIT
     elif stop is Stop.SILENCE:
         title = f"{what} wrote nothing for {_time(limits.silent_seconds)}"
-        setting, code = "NO_OUTPUT_TIMEOUT", _SILENCE_LIMIT
+        name, code = "no_output_timeout_seconds", _SILENCE_LIMIT
     else:
         title = f"the job ran longer than {_time(limits.total_seconds)}" + (
             f", and was stopped in {what}" if running else ""
         )
-        setting = "JOB_TIMEOUT"
-    detail = f"The limit is DRAFTSMAN_{setting}_SECONDS."
+        name = "timeout_seconds"
+    detail = f"If it needs the time, {_raise(name)}"
     return JobEnd(Conclusion.TIMED_OUT, f"timed out: {title}", code, steps, detail)
 
 
@@ -193,7 +190,7 @@ def _out_of_memory(limits: Limits, result: JobResult, steps: tuple[StepResult, .
         result.exit_code,
         steps,
         "The kernel killed a process of the job at its memory limit. Use less (fewer parallel workers, say), or "
-        "raise DRAFTSMAN_JOB_MEMORY_MB.",
+        + _raise("memory_mb"),
     )
 
 
@@ -203,8 +200,16 @@ def _no_processes(limits: Limits, result: JobResult, steps: tuple[StepResult, ..
         f"the steps left more than {limits.pids} processes behind",
         result.exit_code,
         steps,
-        "No other process could be started. Have them end what they start, or raise DRAFTSMAN_JOB_PIDS.",
+        f"No other process could be started. Have them end what they start, or {_raise('pids')}",
     )
+
+
+def _raise(limit: str) -> str:
+    """Return how a limit is raised: the instance's, or the repository's own within its administrator's."""
+    setting = (
+        limit.upper() if limit in ("step_timeout_seconds", "no_output_timeout_seconds") else f"JOB_{limit}".upper()
+    )
+    return f"raise DRAFTSMAN_{setting}, or {limit} in the limits of the repository's profile."
 
 
 def _our_fault(result: JobResult) -> tuple[str, str]:

@@ -49,8 +49,8 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
         engine_tools = _EngineTools(settings, pool, stack)
         try:
             kit = await engine_tools.ready()
-            proving = asyncio.create_task(kit.gate.proof())
-            stack.callback(proving.cancel)
+            if settings.job_network != "none":
+                kit.gate.begin()
         except EngineError as error:
             log.error("%s Until it answers, every run ends as an error.", error)
         rules = ClaimRules(

@@ -38,14 +38,18 @@ class FenceGate:
         self._proving: asyncio.Task[Proof] | None = None
         self._proven_at = 0.0
 
+    def begin(self) -> asyncio.Task[Proof]:
+        """Begin the proof, where there is none yet or one that failed a minute ago; it goes on whoever waits for it."""
+        if self._proving is None or self._is_worth_another_try(self._proving):
+            self._proving = asyncio.create_task(self._find_out())
+        return self._proving
+
     async def proof(self) -> Proof:
-        """Return whether the fence holds: proven once, and what failed is tried again after a minute.
+        """Return whether the fence holds.
 
         Whoever waits may be cancelled: a proof that has begun comes to its end, since it has containers to remove.
         """
-        if self._proving is None or self._is_worth_another_try(self._proving):
-            self._proving = asyncio.create_task(self._find_out())
-        return await asyncio.shield(self._proving)
+        return await asyncio.shield(self.begin())
 
     async def close(self) -> None:
         """Wait until no proof is under way."""

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from draftsman.domain.errors import EngineError
+from orchestrator.containers import create_container, remove_container
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.fence.rules import FencePolicy, fence_rules
-from orchestrator.helper import Helper, HelperRun, create_container, lines_of, remove_container
+from orchestrator.helper import Helper, HelperRun
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,32 @@ READY_SECONDS = 30.0
 _HOST_SECONDS = 60.0
 """How long the host's addresses are taken for the same: a laptop moves from network to network."""
 LABEL_FENCE = "draftsman.fence"
-LABEL_EPOCH = "draftsman.epoch"
 
 
-def holder_name(job_id: str) -> str:
-    """Return the name of the container that holds the fence of a job."""
-    return f"draftsman-fence-{job_id}"
+def holder_name(job_id: str, epoch: int) -> str:
+    """Return the name of the container that holds the fence of a job: that of this claim, and no other one's."""
+    return f"draftsman-fence-{job_id}-{epoch}"
+
+
+async def fell(engine: Engine, holder: str) -> None:
+    """Return once the holder of a fence has ended, or is gone."""
+    try:
+        async with engine.stream("POST", f"containers/{holder}/wait") as answer:
+            await answer.read()
+    except EngineRefusedError as error:
+        if error.status != 404:
+            raise
+
+
+async def stands(engine: Engine, holder: str) -> bool:
+    """Return whether the holder of a fence still runs."""
+    try:
+        found = await engine.call("GET", f"containers/{holder}/json")
+    except EngineRefusedError as error:
+        if error.status == 404:
+            return False
+        raise
+    return bool(found["State"]["Running"])
 
 
 def holder_config(
@@ -89,11 +110,10 @@ class Fences:
         self._seen: _Seen | None = None
         self._looking = asyncio.Lock()
 
-    async def raise_for(self, job_id: str, labels: Mapping[str, str]) -> str:
-        """Return the id of a holder whose rules are in force. One that an earlier claim left gives way."""
+    async def raise_as(self, name: str, labels: Mapping[str, str]) -> str:
+        """Return the id of a holder of this name whose rules are in force; one that is left of it gives way."""
         await self.helper.ensure()
         rules = await self.rules()
-        name = holder_name(job_id)
         try:
             return await self._raised(name, rules, labels)
         except EngineRefusedError as error:
@@ -120,21 +140,9 @@ class Fences:
         except EngineRefusedError as error:
             if error.status != 409:
                 raise
-        await self._make_room(name, int(config["Labels"].get(LABEL_EPOCH, "0")))
+        # A create of this claim's whose answer was lost.
+        await remove_container(self._engine, name)
         return await create_container(self._engine, config, name=name)
-
-    async def _make_room(self, name: str, epoch: int) -> None:
-        """Remove what an earlier claim left under this name. That of a later one is not ours to take away."""
-        try:
-            found = await self._engine.call("GET", f"containers/{name}/json")
-        except EngineRefusedError as error:
-            if error.status == 404:
-                return
-            raise
-        told = (found["Config"].get("Labels") or {}).get(LABEL_EPOCH, "0")
-        if told.isdigit() and int(told) > epoch:
-            raise EngineError(f"Another worker has raised {name} meanwhile; this one leaves it alone.")
-        await remove_container(self._engine, str(found["Id"]))
 
     async def _until_ready(self, holder: str) -> None:
         said = bytearray()
@@ -153,29 +161,6 @@ class Fences:
         words = " ".join(bytes(said[8:]).decode("utf-8", "replace").split())[-300:]
         raise EngineError(f"The network fence could not be raised: {words or 'its holder ended without a word'}.")
 
-    async def fell(self, job_id: str) -> None:
-        """Return once the holder of this job's fence has ended, or is gone."""
-        try:
-            async with self._engine.stream("POST", f"containers/{holder_name(job_id)}/wait") as answer:
-                await answer.read()
-        except EngineRefusedError as error:
-            if error.status != 404:
-                raise
-
-    async def stands(self, job_id: str) -> bool:
-        """Return whether the holder of this job's fence still runs."""
-        try:
-            found = await self._engine.call("GET", f"containers/{holder_name(job_id)}/json")
-        except EngineRefusedError as error:
-            if error.status == 404:
-                return False
-            raise
-        return bool(found["State"]["Running"])
-
-    async def lower(self, job_id: str) -> None:
-        """Remove the fence of a job; none is no error."""
-        await remove_container(self._engine, holder_name(job_id))
-
     async def rules(self) -> str:
         """Return the rules that a fence raised now gets."""
         async with self._looking:
@@ -192,7 +177,7 @@ class Fences:
         """
         said = await self.helper.run(HelperRun("exec ip -o addr", network="host"))
         found = []
-        for line in lines_of(said):
+        for line in said.splitlines():
             words = line.split()
             if len(words) > 3 and words[2] in ("inet", "inet6"):
                 address = ipaddress.ip_address(words[3].partition("/")[0])

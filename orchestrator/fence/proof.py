@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from draftsman.domain.errors import DraftsmanError, EngineError
+from orchestrator.containers import create_container, remove_container, run_container
 from orchestrator.engine import Engine
 from orchestrator.fence.holder import Fences
-from orchestrator.helper import LABEL_HELPER, create_container, remove_container
+from orchestrator.helper import LABEL_HELPER
 
 log = logging.getLogger(__name__)
 
 _WORD = "draftsman-was-here"
 _PORTS = range(20_000, 60_000)
+_SECONDS = 60.0
+_LISTENER = {"CapDrop": ["ALL"], "PidsLimit": 64}
 _LISTEN = f"exec nc -ll -p $0 -e /bin/busybox echo {_WORD}"
 # Each address is tried twice: a listener may not be up yet when the first try is made.
 _REACH = f"""
@@ -55,7 +58,7 @@ async def prove(fences: Fences, host_config: Mapping[str, Any]) -> Proof:
     """
     engine = fences.helper.engine
     made: list[str] = []
-    name = f"proof-{uuid.uuid4().hex[:12]}"
+    name = f"draftsman-proof-{uuid.uuid4().hex[:12]}"
     try:
         await fences.helper.ensure()
         return await _prove(fences, host_config, name, made)
@@ -65,32 +68,31 @@ async def prove(fences: Fences, host_config: Mapping[str, Any]) -> Proof:
         log.exception("the engine answered something that the proof does not know")
         return Proof(f"The network fence could not be proven: the engine's answer has no {error}.")
     finally:
-        await asyncio.gather(
-            *(remove_container(engine, container) for container in made), fences.lower(name), return_exceptions=True
-        )
+        removals = [remove_container(engine, container) for container in (*made, name)]
+        await asyncio.gather(*removals, return_exceptions=True)
 
 
 async def _prove(fences: Fences, host_config: Mapping[str, Any], name: str, made: list[str]) -> Proof:
     engine, image = fences.helper.engine, fences.helper.image
     port = str(_PORTS[uuid.uuid4().int % len(_PORTS)])
     _, listener, holder, host = await _together(
-        _start(engine, image, _LISTEN, [port], "host", made),
-        _start(engine, image, _LISTEN, [port], "bridge", made),
-        fences.raise_for(name, {LABEL_HELPER: "1"}),
+        _listen(engine, image, port, "host", made),
+        _listen(engine, image, port, "bridge", made),
+        fences.raise_as(name, {LABEL_HELPER: "1"}),
         fences.host_addresses(),
     )
     sibling = (await engine.call("GET", f"containers/{listener}/json"))["NetworkSettings"]
     address = sibling.get("IPAddress") or sibling["Networks"]["bridge"]["IPAddress"]
     targets = [*host, address]
     # One after the other: what is reached from outside listens by the time that the inside looks.
-    outside = await _reached(engine, image, targets, port, "bridge", {}, made)
+    outside = await _reached(engine, image, targets, port, "bridge", _LISTENER)
     if address not in outside or not set(host) & set(outside):
         return Proof(
             "The network fence could not be proven: without it, a container reached "
             f"{', '.join(outside) or 'nothing'}, and should have reached the host and another container. "
             "Does a firewall of the host stand between?"
         )
-    inside = await _reached(engine, image, targets, port, f"container:{holder}", host_config, made)
+    inside = await _reached(engine, image, targets, port, f"container:{holder}", host_config)
     if inside:
         return Proof(f"The network fence does not hold: a job reached {', '.join(inside)} through it.")
     return Proof()
@@ -108,43 +110,32 @@ async def _together(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
 
 
 async def _reached(
-    engine: Engine,
-    image: str,
-    targets: list[str],
-    port: str,
-    network: str,
-    host_config: Mapping[str, Any],
-    made: list[str],
+    engine: Engine, image: str, targets: list[str], port: str, network: str, host_config: Mapping[str, Any]
 ) -> list[str]:
     """Return the addresses that a container in this network reached. Raises EngineError where it did not look."""
-    container = await _start(engine, image, f"PORT=$0; {_REACH}", [port, *targets], network, made, host_config)
-    await engine.call("POST", f"containers/{container}/wait")
-    async with engine.stream("GET", f"containers/{container}/logs", params={"stdout": "1"}) as answer:
-        said = (await answer.read()).decode("utf-8", "replace").split()
+    body = _body(image, f"PORT=$0; {_REACH}", [port, *targets], network, host_config)
+    _, output = await run_container(engine, body, seconds=_SECONDS)
+    said = output.split()
     if "looked" not in said:
-        raise EngineError(f"The network fence could not be proven: a container said {' '.join(said)[:200]!r}.")
+        raise EngineError(f"The network fence could not be proven: a container said {output.strip()[:200]!r}.")
     return [said[at + 1] for at, word in enumerate(said) if word == "reached"]
 
 
-async def _start(
-    engine: Engine,
-    image: str,
-    script: str,
-    arguments: list[str],
-    network: str,
-    made: list[str],
-    host_config: Mapping[str, Any] | None = None,
-) -> str:
-    limits = host_config or {"CapDrop": ["ALL"], "PidsLimit": 64}
-    body = {
+async def _listen(engine: Engine, image: str, port: str, network: str, made: list[str]) -> str:
+    """Put up a listener; `made` gets to know its container as soon as there is one."""
+    container = await create_container(engine, _body(image, _LISTEN, [port], network, _LISTENER))
+    made.append(container)
+    await engine.call("POST", f"containers/{container}/start")
+    return container
+
+
+def _body(
+    image: str, script: str, arguments: list[str], network: str, host_config: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
         "Image": image,
         "Entrypoint": ["/bin/sh", "-c", script],
         "Cmd": arguments,
         "Labels": {LABEL_HELPER: "1"},
-        "Tty": True,
-        "HostConfig": {**limits, "NetworkMode": network},
+        "HostConfig": {**host_config, "NetworkMode": network},
     }
-    container = await create_container(engine, body)
-    made.append(container)
-    await engine.call("POST", f"containers/{container}/start")
-    return container

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orchestrator.cache_views import in_use, remove_volume
-from orchestrator.engine import Engine, EngineRefusedError
-from orchestrator.helper import IMAGE, Helper, HelperRun, remove_container, volume_mount
+from orchestrator.cache_views import in_use
+from orchestrator.containers import remove_container
+from orchestrator.engine import Engine
+from orchestrator.helper import IMAGE, Helper, HelperRun, volume_mount
 from orchestrator.housekeeping.judgement import (
     GRACE_SECONDS,
     Known,
@@ -138,16 +139,10 @@ class EngineUpkeep:
             await asyncio.shield(remove_container(self._engine, leftover.name))
             return True
         if leftover.kind == "volume":
-            return await remove_volume(self._engine, leftover.name)
+            return await self._engine.delete(f"volumes/{leftover.name}")
         if leftover.kind == "image":
             return await remove(self._engine, leftover.name)
-        try:
-            await self._engine.call("DELETE", f"networks/{leftover.name}")
-        except EngineRefusedError as error:
-            if error.status not in (403, 404):
-                raise
-            return error.status == 404
-        return True
+        return await self._engine.delete(f"networks/{leftover.name}")
 
 
 def _jobs_of(things: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -6,8 +6,8 @@ import asyncio
 import io
 import tarfile
 
+from orchestrator.containers import create_container, remove_container
 from orchestrator.engine import Engine, EngineRefusedError
-from orchestrator.helper import create_container, remove_container
 
 _PASSWD_BYTES = 1024 * 1024
 

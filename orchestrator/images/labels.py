@@ -80,14 +80,7 @@ async def used_images(engine: Engine) -> frozenset[str]:
 
 async def remove(engine: Engine, name: str) -> bool:
     """Remove a tag or an image without names. Returns whether it is gone; one in use stays."""
-    try:
-        await engine.call("DELETE", f"images/{name}", params={"noprune": "0"})
-    except EngineRefusedError as error:
-        if error.status == 409:
-            return False
-        if error.status != 404:
-            raise
-    return True
+    return await engine.delete(f"images/{name}", params={"noprune": "0"})
 
 
 def _read(identity: str, tags: Iterable[str] | None, size: int, found: Mapping[str, str]) -> Built | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from draftsman.domain.plan import Plan
+from orchestrator.containers import run_container
 from orchestrator.engine import Engine
 from orchestrator.planning.command_words import called_programs
 
@@ -39,17 +40,8 @@ async def missing_programs(engine: Engine, tag: str, programs: tuple[str, ...]) 
         "Image": tag,
         "Entrypoint": ["/bin/sh", "-c", _ASK, "sh"],
         "Cmd": list(programs),
-        "Tty": True,  # output as it is, without frames
         "NetworkDisabled": True,
         "HostConfig": {"NetworkMode": "none", "ReadonlyRootfs": True, "CapDrop": ["ALL"], "PidsLimit": 64},
     }
-    made = await engine.call("POST", "containers/create", body=body)
-    path = f"containers/{made['Id']}"
-    try:
-        await engine.call("POST", f"{path}/start")
-        await engine.call("POST", f"{path}/wait", seconds=_SECONDS)
-        async with engine.stream("GET", f"{path}/logs", params={"stdout": "1"}) as answer:
-            said = (await answer.read()).decode("utf-8", "replace")
-    finally:
-        await engine.call("DELETE", path, params={"force": "1", "v": "1"})
+    _, said = await run_container(engine, body, seconds=_SECONDS)
     return tuple(name for name in programs if name in said.split())

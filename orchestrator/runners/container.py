@@ -8,7 +8,6 @@ from typing import Any
 
 from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Step
-from orchestrator.fence.holder import LABEL_EPOCH
 from orchestrator.runners.interface import JobSpec, Limits
 
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "KILL")
@@ -18,6 +17,7 @@ round any rules of a network namespace) and never NET_ADMIN (which could change 
 LABEL_JOB = "draftsman.job"
 LABEL_REPO = "draftsman.repo"
 LABEL_SHA = "draftsman.sha"
+LABEL_EPOCH = "draftsman.epoch"
 LABEL_NONCE = "draftsman.nonce"
 LABEL_NETWORK = "draftsman.network"
 LABEL_INSTANCE = "draftsman.instance"

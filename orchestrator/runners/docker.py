@@ -10,9 +10,9 @@ from typing import Any
 
 from draftsman.domain.errors import EngineError, HostError
 from draftsman.domain.outcome import Artifact
+from orchestrator.containers import create_container, remove_container
 from orchestrator.engine import Engine, EngineRefusedError
-from orchestrator.fence.holder import LABEL_EPOCH, Fences, holder_name
-from orchestrator.helper import create_container, remove_container
+from orchestrator.fence.holder import Fences, fell, holder_name, stands
 from orchestrator.runners import container
 from orchestrator.runners.interface import Job, JobResult, JobSpec, JobStatus, LogFrame, Source, Wanted
 from orchestrator.runners.log_frames import LogFrames
@@ -22,7 +22,6 @@ from orchestrator.runners.source_tar import job_tar
 PUT_SECONDS = 600.0
 """How long the engine may take to take in a job's source: seconds where it is well."""
 
-_CHUNK_BYTES = 1024 * 1024
 _LISTING_BYTES = 8 * 2**20
 _TAR_BYTES = 16 * 1024
 """What a tar takes beside the content of its first file."""
@@ -61,7 +60,6 @@ class DockerRunner:
                 raise
         except BaseException:
             if holder:
-                # By its id: under its name there may be another claim's by now.
                 await asyncio.shield(remove_container(self._engine, holder))
             raise
         return Job(spec.id, handle, spec.epoch, spec.nonce, is_fenced=spec.network == "fenced")
@@ -80,7 +78,7 @@ class DockerRunner:
             return ""
         if self._fences is None:
             raise HostError(f"The job {spec.id} is to run in a network fence, and this worker has none.")
-        return await self._fences.raise_for(spec.id, container.labels(spec))
+        return await self._fences.raise_as(holder_name(spec.id, spec.epoch), container.labels(spec))
 
     async def _created(self, spec: JobSpec, config: dict[str, Any]) -> str:
         name = container.container_name(spec.id)
@@ -119,7 +117,7 @@ class DockerRunner:
         labels = {} if found is None else found["Config"].get("Labels") or {}
         if found is None or labels.get(container.LABEL_JOB) != job_id:
             return None
-        epoch = labels.get(LABEL_EPOCH, "0")
+        epoch = labels.get(container.LABEL_EPOCH, "0")
         now = _nanoseconds(str((await self._engine.call("GET", "info")).get("SystemTime", "")))
         started = _nanoseconds(str(found["State"].get("StartedAt", "")))
         return Job(
@@ -186,9 +184,9 @@ class DockerRunner:
 
     async def _fallen(self, job: Job, state: dict[str, Any]) -> str:
         """Return what is wrong where a job was killed together with its fence; a fence that fell by itself is one."""
-        if not job.is_fenced or self._fences is None or await self._fences.stands(job.id):
+        if not job.is_fenced or int(state["ExitCode"]) == 0 or await stands(self._engine, _holder(job)):
             return ""
-        return _FALLEN if int(state["ExitCode"]) != 0 else ""
+        return _FALLEN
 
     async def _file(self, job: Job, path: str, limit: int) -> bytes | None:
         """Return a regular file of the container, None where there is none, or it is larger than the limit."""
@@ -230,10 +228,9 @@ class DockerRunner:
 
     async def fault(self, job: Job) -> str:
         """Return once the job's fence has fallen: it has no network any more."""
-        if not job.is_fenced or self._fences is None:
+        if not job.is_fenced:
             await asyncio.Event().wait()
-        assert self._fences is not None
-        await self._fences.fell(job.id)
+        await fell(self._engine, _holder(job))
         return _FALLEN
 
     async def usage(self, job: Job) -> int:
@@ -250,7 +247,7 @@ class DockerRunner:
         """Remove the container with its anonymous volumes, running or not, and its fence."""
         await remove_container(self._engine, job.handle)
         if job.is_fenced:
-            await remove_container(self._engine, holder_name(job.id))
+            await remove_container(self._engine, _holder(job))
 
     async def _inspect(self, handle: str) -> dict[str, Any] | None:
         try:
@@ -260,6 +257,10 @@ class DockerRunner:
                 return None
             raise
         return answer
+
+
+def _holder(job: Job) -> str:
+    return holder_name(job.id, job.epoch)
 
 
 def _paths(listing: bytes) -> list[str]:

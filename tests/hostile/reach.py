@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from orchestrator.containers import remove_container
 from orchestrator.engine import Engine
-from orchestrator.helper import Helper, remove_container
+from orchestrator.helper import Helper
 
 WORD = "somebody-was-here"
 METADATA, PRIVATE = "169.254.169.254", "10.231.77.1"

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from orchestrator.containers import remove_container
 from orchestrator.engine import Engine
-from orchestrator.fence.holder import Fences, holder_config
+from orchestrator.fence.holder import Fences, holder_config, holder_name
 from orchestrator.fence.rules import FencePolicy, fence_rules, read_policy
-from orchestrator.helper import Helper, remove_container
+from orchestrator.helper import Helper
 from orchestrator.images.build import BuildSettings
 from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import JobSpec, Network
@@ -92,7 +93,7 @@ async def test_two_jobs_do_not_reach_each_other(
     )
     for network, reached in (("open", "reached"), ("fenced", "refused")):
         job = await runner.start(spec_of(fast=(f'python -c "{serve}"',), network=network), commit.source)
-        name = job.handle if network == "open" else f"draftsman-fence-{job.id}"
+        name = job.handle if network == "open" else holder_name(job.id, job.epoch)
         address = (await engine.call("GET", f"containers/{name}/json"))["NetworkSettings"]["Networks"]["bridge"]
         await asyncio.sleep(1.5)
         visit = _visit((address["IPAddress"],), 8123)
@@ -334,7 +335,7 @@ async def test_without_its_fence_a_job_is_ended(
         while await runner.adopt(spec.id) is None:
             await asyncio.sleep(0.1)
     await asyncio.sleep(1)
-    await remove_container(engine, f"draftsman-fence-{spec.id}")
+    await remove_container(engine, holder_name(spec.id, spec.epoch))
     ended = await running
     assert ended.end.title == "the job lost its network fence in `sleep 100`"
 

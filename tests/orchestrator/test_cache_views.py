@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.cache_views import CacheViews, remove_volume
+from orchestrator.cache_views import CacheViews
 from orchestrator.caches import CacheMount, cache_mounts, cache_scope
 from orchestrator.engine import Engine
 from orchestrator.fence.holder import Fences
@@ -62,7 +62,7 @@ async def caches(
     made = Caches(engine, fences, runner, commit, spec_of)
     yield made
     for name in await made.volumes():
-        await remove_volume(engine, name)
+        await engine.delete(f"volumes/{name}")
 
 
 async def test_a_stranger_starts_warm_and_poisons_nothing(caches: Caches) -> None:

@@ -52,9 +52,9 @@ async def test_a_proof_is_remembered_for_the_same_engine_and_rules_only(fences: 
     class Counting(Fences):
         raised = 0
 
-        async def raise_for(self, job_id: str, labels: Mapping[str, str]) -> str:
+        async def raise_as(self, name: str, labels: Mapping[str, str]) -> str:
             Counting.raised += 1
-            return await super().raise_for(job_id, labels)
+            return await super().raise_as(name, labels)
 
     memory = tmp_path / "proof"
     for _ in range(2):

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.containers import remove_container
 from orchestrator.engine import Engine
 from orchestrator.fence.holder import Fences
-from orchestrator.helper import remove_container
 from orchestrator.housekeeping.disk_upkeep import old_folders, remove_folder
 from orchestrator.housekeeping.engine_upkeep import Ages, EngineUpkeep
 from orchestrator.housekeeping.judgement import Known, caches_of, containers_to_go, volumes_to_go
