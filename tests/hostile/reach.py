@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from orchestrator.containers import remove_container
+from orchestrator.containers import create_container, remove_container, run_container
 from orchestrator.engine import Engine
 from orchestrator.helper import Helper
 
@@ -43,7 +43,7 @@ async def listeners(engine: Engine, helper: Helper, host_addresses: list[str]) -
     port = 20_000 + uuid.uuid4().int % 30_000
     made: list[str] = []
     try:
-        addresses = await _start(engine, helper.image, _ADDRESSES, [], "host", made, ["NET_ADMIN"])
+        addresses = await _start(engine, helper.image, _ADDRESSES, [], "host", made, CapAdd=["NET_ADMIN"])
         await _until_said(engine, addresses, "up")
         await _start(engine, helper.image, _LISTEN, [str(port)], "host", made)
         sibling = await _start(engine, helper.image, _LISTEN, [str(port)], "bridge", made)
@@ -58,38 +58,29 @@ async def listeners(engine: Engine, helper: Helper, host_addresses: list[str]) -
 
 async def outside(engine: Engine, image: str, command: str, **host_config: object) -> str:
     """Return what a command prints in a container of the same image without our fence and hardening."""
-    made: list[str] = []
-    try:
-        container = await _start(engine, image, command, [], "bridge", made, None, **host_config)
-        await engine.call("POST", f"containers/{container}/wait")
-        return await _said(engine, container)
-    finally:
-        for container in made:
-            await remove_container(engine, container)
+    _, said = await run_container(engine, _body(image, command, [], "bridge", host_config), seconds=60)
+    return said
 
 
-async def _start(
-    engine: Engine,
-    image: str,
-    script: str,
-    arguments: list[str],
-    network: str,
-    made: list[str],
-    capabilities: list[str] | None = None,
-    **host_config: object,
-) -> str:
-    body = {
+def _body(
+    image: str, script: str, arguments: list[str], network: str, host_config: Mapping[str, object]
+) -> dict[str, object]:
+    return {
         "Image": image,
         "Entrypoint": ["/bin/sh", "-c", script],
         "Cmd": arguments,
-        "Tty": True,
         "Labels": {"draftsman.helper": "1"},
-        "HostConfig": {"NetworkMode": network, "CapAdd": capabilities or [], **host_config},
+        "HostConfig": {"NetworkMode": network, **host_config},
     }
-    answer = await engine.call("POST", "containers/create", body=body)
-    made.append(str(answer["Id"]))
-    await engine.call("POST", f"containers/{answer['Id']}/start")
-    return str(answer["Id"])
+
+
+async def _start(
+    engine: Engine, image: str, script: str, arguments: list[str], network: str, made: list[str], **host_config: object
+) -> str:
+    container = await create_container(engine, {**_body(image, script, arguments, network, host_config), "Tty": True})
+    made.append(container)
+    await engine.call("POST", f"containers/{container}/start")
+    return container
 
 
 async def _said(engine: Engine, container: str) -> str:

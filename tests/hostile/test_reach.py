@@ -157,9 +157,8 @@ async def test_ipv6_passes_to_the_world_and_not_to_private_addresses(
         networks = (await engine.call("GET", f"containers/{server}/json"))["NetworkSettings"]["Networks"]
         address = next(iter(networks.values()))["GlobalIPv6Address"]
         await asyncio.sleep(1)
-        visit = ["sh", "-c", _visit((address,), 8124)]
-        control = await _container(engine, made, image, visit, str(network["Id"]))
-        assert (await _output(engine, control)).startswith("reached")
+        visit = _visit((address,), 8124)
+        assert (await outside(engine, image, visit, NetworkMode=str(network["Id"]))).startswith("reached")
         config = holder_config(fences.helper.image, fence_rules(FencePolicy(), [], []), {}, with_ipv6=True)
         config["HostConfig"] |= {"NetworkMode": str(network["Id"]), "Sysctls": {"net.ipv6.conf.all.disable_ipv6": "0"}}
         # The resolver of such a network is on the loopback, which is open anyway.
@@ -169,8 +168,7 @@ async def test_ipv6_passes_to_the_world_and_not_to_private_addresses(
         async with asyncio.timeout(20):
             while "fence-ready" not in await _logs(engine, holder):
                 await asyncio.sleep(0.05)
-        fenced = await _container(engine, made, image, visit, f"container:{holder}")
-        assert (await _output(engine, fenced)).startswith("refused")
+        assert (await outside(engine, image, visit, NetworkMode=f"container:{holder}")).startswith("refused")
     finally:
         for container in reversed(made):
             await remove_container(engine, container)
@@ -183,11 +181,6 @@ async def _container(engine: Engine, made: list[str], image: str, command: list[
     made.append(container)
     await engine.call("POST", f"containers/{container}/start")
     return container
-
-
-async def _output(engine: Engine, container: str) -> str:
-    await engine.call("POST", f"containers/{container}/wait")
-    return await _logs(engine, container)
 
 
 async def _logs(engine: Engine, container: str) -> str:
