@@ -11,12 +11,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from draftsman.domain.errors import SettingsError
+from draftsman.domain.policy import ApprovalPolicy
 
 _PREFIX = "DRAFTSMAN_"
 _WELL_KNOWN = ("database_url", "redis_url", "docker_host", "http_proxy", "https_proxy", "no_proxy")
 """Fields, beside those that begin with `github_`, whose variable has no prefix of ours."""
 
-_LISTS = ("skip_markers", "job_most", "job_dns", "fence_allow", "fence_deny")
+_LISTS = ("skip_markers", "job_most", "job_dns", "fence_allow", "fence_deny", "allow", "deny", "trusted")
 """Fields that hold several values, parted by commas."""
 
 
@@ -93,7 +94,21 @@ class Settings(BaseModel):
     https_proxy: str | None = None
     no_proxy: str | None = None
 
+    delivery: Literal["webhook", "poll"] = "webhook"
+    poll_seconds: float = Field(3, ge=0.2, le=3600)
+    recovery_seconds: float = Field(300, ge=1, le=86_400)
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+    approval: ApprovalPolicy = ApprovalPolicy.FIRST_TIME
+    trusted: tuple[str, ...] = ()
+    merge_testing: bool = False
+    run_drafts: bool = False
+    run_tags: bool = False
+    supersede: bool = True
+    supersede_default_branch: bool = False
     skip_markers: tuple[str, ...] = ("[skip draftsman]", "[skip ci]", "[ci skip]")
+    command_aliases: bool = True
 
     @property
     def job_slots(self) -> int:

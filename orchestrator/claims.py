@@ -13,7 +13,7 @@ from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
 from draftsman.domain.run import Attempt
-from draftsman.store import attempts
+from draftsman.store import attempts, leases
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.retry import retried
 from orchestrator.cancellation import Cancellation
@@ -104,7 +104,7 @@ class Claims:
         rules = self._rules
         while len(self._running) < rules.slots:
             try:
-                attempt = await attempts.claim(
+                attempt = await leases.claim(
                     self._pool,
                     owner=rules.owner,
                     lease_seconds=rules.lease_seconds,
@@ -194,7 +194,7 @@ class Claims:
         deadline = loop.time() + seconds
         try:
             await retried(
-                lambda: attempts.give_back(self._pool, attempt, owner=self._rules.owner),
+                lambda: leases.give_back(self._pool, attempt, owner=self._rules.owner),
                 seconds_left=lambda: deadline - loop.time(),
                 name=f"attempt {attempt.id}",
             )

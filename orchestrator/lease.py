@@ -9,7 +9,7 @@ from typing import Any
 
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.run import Attempt
-from draftsman.store import attempts
+from draftsman.store import leases
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Lease:
             await asyncio.sleep(pause)
             try:
                 async with asyncio.timeout(self._seconds / 3):
-                    await attempts.renew(self._pool, self._attempt, lease_seconds=self._seconds)
+                    await leases.renew(self._pool, self._attempt, lease_seconds=self._seconds)
             except LeaseLostError:
                 return
             except DATABASE_AWAY as error:

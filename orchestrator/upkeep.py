@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from draftsman.store import attempts
+from draftsman.store import attempts, leases
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ Wake = Callable[[], Awaitable[None]]
 
 async def reconcile(pool: Pool[Any], wake: Wake, *, max_claims: int) -> None:
     """Give back the attempts of lost leases, and wake the workers where anything is queued."""
-    for attempt_id in await attempts.give_back_lost(pool, max_claims=max_claims):
+    for attempt_id in await leases.give_back_lost(pool, max_claims=max_claims):
         log.warning("attempt %s: its worker was lost", attempt_id)
     if await attempts.queued(pool):
         await wake()

@@ -15,7 +15,7 @@ from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import DraftsmanError, EngineError
 from draftsman.queue import WakeUps
 from draftsman.settings import Settings
-from draftsman.store import attempts
+from draftsman.store import attempts, leases
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.locks import held
 from draftsman.store.retention import old_rows
@@ -44,7 +44,7 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
         AsyncExitStack() as stack,
     ):
         name = stack.enter_context(worker_name(prepare_home(settings) / "workers"))
-        for attempt_id in await attempts.give_back_of(pool, name):
+        for attempt_id in await leases.give_back_of(pool, name):
             log.warning("attempt %s: taken back, this worker held it when it died", attempt_id)
         engine_tools = _EngineTools(settings, pool, stack)
         try:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from draftsman.domain.plan import CHECKED_TIERS, Tier
+
 
 class RunState(StrEnum):
     """Where an attempt stands. A run's state is that of its newest attempt."""
@@ -44,10 +46,12 @@ class Trust(StrEnum):
 
 
 class RefKind(StrEnum):
-    """What names a commit: a branch, or a pull request."""
+    """What names a commit: a branch, a pull request, an entry of a merge queue, or a tag."""
 
     BRANCH = "branch"
     PULL_REQUEST = "pull_request"
+    MERGE_GROUP = "merge_group"
+    TAG = "tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,35 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A name that wants a commit checked: branch name, or pull-request number as text."""
+    """A name that wants a commit checked: name of a branch or tag, or pull-request number as text."""
 
     kind: RefKind
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A ref that names a run's commit, or once did.
+
+    `base_sha` is what its change is seen against: the commit before a push, the base branch's commit of a pull request;
+    `base_branch` is the branch that it is to be merged into. `is_current` says that the ref still names the commit.
+    """
+
+    ref: Ref
+    base_sha: str | None = None
+    base_branch: str | None = None
+    is_current: bool = True
+
+
+HEAD = "head"
+"""The subject of a run that tests a commit as it is."""
+
+_MERGE = "merge:"
+
+
+def merge_subject(base_sha: str) -> str:
+    """Return the subject of a run that tests a commit merged into this one."""
+    return f"{_MERGE}{base_sha}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +109,19 @@ class Run:
     subject: str
     created_at: datetime
 
+    @property
+    def merge_base_sha(self) -> str | None:
+        """Return the commit that the head is merged into for the test, None where it is tested as it is."""
+        return self.subject.removeprefix(_MERGE) if self.subject.startswith(_MERGE) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution of a run. `epoch` grows with each claim and fences out a worker that lost its lease."""
+    """One execution of a run. `epoch` grows with each claim and fences out a worker that lost its lease.
+
+    `tiers` are those that were asked for; `rebuild` has the plan made and the image built anew. `asked_by` is the
+    person who asked for it, None for an event.
+    """
 
     id: UUID
     run: Run
@@ -98,3 +136,6 @@ class Attempt:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    tiers: frozenset[Tier] = frozenset(CHECKED_TIERS)
+    rebuild: bool = False
+    asked_by: str | None = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,18 +14,17 @@ from pydantic import TypeAdapter
 
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import PHASES, ImageUsed, Outcome
-from draftsman.domain.plan import Plan
+from draftsman.domain.plan import Plan, Tier
 from draftsman.domain.run import ACTIVE_STATES, Attempt, Conclusion, Run, RunState, Trust
-from draftsman.store.database import Database, Pool, clean
+from draftsman.store.database import Database, clean
 from draftsman.store.runs import repository_of
-
-_CLAIMING = 0x636C61696D  # "claim": the advisory lock of claims
 
 _PLAN = TypeAdapter(Plan)
 _IMAGE = TypeAdapter(ImageUsed)
 
 _COLUMNS = """
     a.id, a.run_id, a.number, a.trust, a.state, a.conclusion, a.title, a.detail, a.epoch, a.version,
+    a.tiers, a.rebuild, a.asked_by,
     a.created_at, a.started_at, a.finished_at, r.head_sha, r.subject, r.created_at AS run_created_at,
     p.id AS repository_id, p.full_name AS repository_full_name, p.clone_url AS repository_clone_url,
     p.default_branch AS repository_default_branch, p.private AS repository_private,
@@ -51,6 +49,9 @@ def _attempt(row: Any) -> Attempt:
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
+        tiers=frozenset(Tier(tier) for tier in row["tiers"]),
+        rebuild=row["rebuild"],
+        asked_by=row["asked_by"],
     )
 
 
@@ -79,54 +80,6 @@ async def recent(db: Database, *, limit: int = 20, repo: str | None = None) -> l
     return [_attempt(row) for row in rows]
 
 
-async def claim(pool: Pool[Any], *, owner: str, lease_seconds: float, per_repository: int) -> Attempt | None:
-    """Take the next queued attempt, with a lease, or return None where there is none that may start now."""
-    async with pool.acquire() as connection, connection.transaction():
-        # One claim at a time, and its snapshot taken after the lock: two at once would each count without the other.
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIMING)
-        attempt_id = await _claim_next(connection, owner, lease_seconds, per_repository)
-        return None if attempt_id is None else await get(connection, attempt_id)
-
-
-async def _claim_next(db: Database, owner: str, lease_seconds: float, per_repository: int) -> UUID | None:
-    # NO KEY: a row that refers to the attempt and is being written (a check run, say) must not hide it.
-    claimed: UUID | None = await db.fetchval(
-        """
-        WITH next AS (
-            SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id
-            WHERE a.state = 'queued' AND a.trust = 'trusted' AND $3 > (
-                SELECT count(*) FROM attempts b JOIN runs s ON s.id = b.run_id
-                WHERE s.repository_id = r.repository_id AND b.state IN ('preparing', 'building', 'running'))
-            ORDER BY a.priority DESC, a.created_at LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
-        ), claimed AS (
-            UPDATE attempts a SET state = 'preparing', epoch = epoch + 1, lease_owner = $1,
-                lease_expires = now() + $2, started_at = coalesce(started_at, now()), version = version + 1
-            FROM next WHERE a.id = next.id RETURNING a.id, a.run_id, a.epoch
-        ), audited AS (
-            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $1, 'attempt.claimed', run_id, id, jsonb_build_object('epoch', epoch) FROM claimed
-        )
-        SELECT id FROM claimed
-        """,
-        owner,
-        timedelta(seconds=lease_seconds),
-        per_repository,
-    )
-    return claimed
-
-
-async def renew(db: Database, attempt: Attempt, *, lease_seconds: float) -> None:
-    """Prolong the lease. Raises LeaseLostError."""
-    renewed = await db.fetchval(
-        "UPDATE attempts SET lease_expires = now() + $3 WHERE id = $1 AND epoch = $2 AND state = ANY($4) RETURNING id",
-        attempt.id,
-        attempt.epoch,
-        timedelta(seconds=lease_seconds),
-        list(ACTIVE_STATES),
-    )
-    _demand(renewed, attempt)
-
-
 async def enter(db: Database, attempt: Attempt, state: RunState, *, owner: str) -> None:
     """Move the attempt on to another active state; once it is there, nothing changes. Raises LeaseLostError."""
     moved = await db.fetchval(
@@ -146,7 +99,7 @@ async def enter(db: Database, attempt: Attempt, state: RunState, *, owner: str) 
         list(ACTIVE_STATES),
         owner,
     )
-    _demand(moved, attempt)
+    demand_held(moved, attempt)
 
 
 async def keep_plan(db: Database, attempt: Attempt, plan: Plan) -> None:
@@ -158,7 +111,7 @@ async def keep_plan(db: Database, attempt: Attempt, plan: Plan) -> None:
         attempt.epoch,
         _PLAN.dump_python(plan, mode="json"),
     )
-    _demand(kept, attempt)
+    demand_held(kept, attempt)
 
 
 async def keep_image(db: Database, attempt: Attempt, image: ImageUsed) -> None:
@@ -170,7 +123,7 @@ async def keep_image(db: Database, attempt: Attempt, image: ImageUsed) -> None:
         attempt.epoch,
         asdict(image),
     )
-    _demand(kept, attempt)
+    demand_held(kept, attempt)
 
 
 async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str) -> None:
@@ -203,86 +156,14 @@ async def finish(db: Database, attempt: Attempt, outcome: Outcome, *, owner: str
         owner,
         clean(outcome.summary),
     )
-    _demand(ended, attempt)
+    demand_held(ended, attempt)
 
 
-async def give_back(db: Database, attempt: Attempt, *, owner: str) -> None:
-    """Queue the attempt again: its worker stops. Raises LeaseLostError."""
-    given = await db.fetchval(
-        """
-        WITH given AS (
-            UPDATE attempts SET state = 'queued', lease_owner = NULL, lease_expires = NULL, version = version + 1
-            WHERE id = $1 AND epoch = $2 AND state = ANY($3) RETURNING id, run_id
-        ), audited AS (
-            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $4, 'attempt.given_back', run_id, id, '{}' FROM given
-        )
-        SELECT id FROM given
-        """,
-        attempt.id,
-        attempt.epoch,
-        list(ACTIVE_STATES),
-        owner,
-    )
-    _demand(given, attempt)
-
-
-async def give_back_lost(db: Database, *, max_claims: int) -> list[UUID]:
-    """Queue again every attempt whose lease ran out; at its `max_claims`-th loss end it as `error`.
-
-    A worker that stopped and gave its attempt back did not lose it. Returns their ids.
-    """
-    rows = await db.fetch(
-        """
-        WITH lost AS (
-            SELECT id, lease_owner, losses + 1 AS losses FROM attempts
-            WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR NO KEY UPDATE SKIP LOCKED
-        ), ended AS (
-            UPDATE attempts a SET
-                losses = lost.losses,
-                state = CASE WHEN lost.losses < $1 THEN 'queued' ELSE 'finished' END,
-                conclusion = CASE WHEN lost.losses < $1 THEN NULL ELSE 'error' END,
-                title = CASE WHEN lost.losses < $1 THEN NULL
-                             ELSE 'the worker was lost ' || lost.losses
-                                  || CASE lost.losses WHEN 1 THEN ' time' ELSE ' times' END || ' while it ran this' END,
-                finished_at = CASE WHEN lost.losses < $1 THEN NULL ELSE now() END,
-                lease_owner = NULL, lease_expires = NULL, version = version + 1
-            FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, lost.lease_owner
-        ), audited AS (
-            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'reconciler', 'lease.lost', run_id, id,
-                   jsonb_build_object('worker', lease_owner, 'now', state) FROM ended
-        )
-        SELECT id FROM ended
-        """,
-        max_claims,
-    )
-    return [row["id"] for row in rows]
-
-
-async def give_back_of(db: Database, owner: str) -> list[UUID]:
-    """Queue again what an earlier worker of this name held: it is dead, since its name is ours now. Returns the ids."""
-    rows = await db.fetch(
-        """
-        WITH given AS (
-            UPDATE attempts SET state = 'queued', lease_owner = NULL, lease_expires = NULL, version = version + 1
-            WHERE lease_owner = $1 AND state = ANY($2) RETURNING id, run_id
-        ), audited AS (
-            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $1, 'attempt.taken_back', run_id, id, '{}' FROM given
-        )
-        SELECT id FROM given
-        """,
-        owner,
-        list(ACTIVE_STATES),
-    )
-    return [row["id"] for row in rows]
-
-
-async def ask_cancel(db: Database, attempt_id: UUID, *, by: str, reason: str) -> bool:
+async def ask_cancel(db: Database, attempt_id: UUID, *, by: str, reason: str, unwanted: bool = False) -> bool:
     """Have an attempt end: one that waits or is queued at once, one under way as soon as its worker hears of it.
 
-    `reason` is a phrase (`by alice`). Returns whether there was anything to end.
+    `reason` is a phrase (`by alice`); `unwanted` says that nothing names the commit any more, so that a ref which names
+    it again starts another attempt. Returns whether there was anything to end.
     """
     found = await db.fetchval(
         """
@@ -292,7 +173,7 @@ async def ask_cancel(db: Database, attempt_id: UUID, *, by: str, reason: str) ->
                 conclusion = CASE WHEN state IN ('waiting', 'queued') THEN 'cancelled' END,
                 title = CASE WHEN state IN ('waiting', 'queued') THEN 'cancelled ' || $2 ELSE title END,
                 finished_at = CASE WHEN state IN ('waiting', 'queued') THEN now() END,
-                cancel_asked = $2, version = version + 1
+                cancel_asked = $2, is_unwanted = $4, version = version + 1
             WHERE id = $1 AND state <> 'finished' AND cancel_asked IS NULL RETURNING id, run_id
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
@@ -303,6 +184,7 @@ async def ask_cancel(db: Database, attempt_id: UUID, *, by: str, reason: str) ->
         attempt_id,
         clean(reason),
         by,
+        unwanted,
     )
     return found is not None
 
@@ -373,6 +255,7 @@ async def find(db: Database, prefix: str) -> Sequence[UUID]:
     return [row["id"] for row in rows]
 
 
-def _demand(found: object, attempt: Attempt) -> None:
+def demand_held(found: object, attempt: Attempt) -> None:
+    """Raise LeaseLostError where a write of the attempt's worker found nothing to change."""
     if found is None:
         raise LeaseLostError(f"The lease of attempt {attempt.id} (epoch {attempt.epoch}) was lost.")

@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from draftsman.domain.run import Conclusion, Ref, RefKind, Repository, RunState, Trust
+from draftsman.domain.run import HEAD, Conclusion, Naming, Ref, RefKind, Repository, RunState, Trust
 from draftsman.store import audit
 from draftsman.store.database import Database, clean
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an event asks for: this commit checked, under this name, with this trust."""
+    """What an event asks for: this commit checked, under this name, with this trust.
+
+    `base_sha` and `base_branch` are those of `Naming`. `subject` is `HEAD`, or `merge_subject` of the base's commit.
+    """
 
     repository: Repository
     head_sha: str
     ref: Ref
     trust: Trust
+    base_sha: str | None = None
+    base_branch: str | None = None
+    subject: str = HEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +54,32 @@ async def keep_repository(db: Database, repository: Repository) -> None:
     )
 
 
-async def start(db: Database, wanted: Wanted, *, delivery: str | None, actor: str = "delivery") -> Started:
+async def start(
+    db: Database, wanted: Wanted, *, delivery: str | None, actor: str = "delivery", not_served: str = ""
+) -> Started:
     """Start a run for the commit, or attach the ref to the one there is. Call it inside a transaction.
 
-    A trusted event for a commit that only ever ran untrusted starts a trusted attempt.
+    A trusted event for a commit that only ever ran untrusted starts a trusted attempt; so does any event for one whose
+    newest attempt ended because nothing named its commit any more. An untrusted attempt waits until `approvals` lets it
+    go. Where `not_served` says why this instance does nothing for the repository, the attempt ends at once as neutral.
     """
     await keep_repository(db, wanted.repository)
     run_id = await _find_or_insert(db, wanted)
     await db.execute(
-        "INSERT INTO run_refs (run_id, kind, name, delivery) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO run_refs (run_id, kind, name, delivery, base_sha, base_branch) VALUES ($1, $2, $3, $4, $5, $6) "
+        "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, "
+        "base_sha = coalesce(excluded.base_sha, run_refs.base_sha), "
+        "base_branch = coalesce(excluded.base_branch, run_refs.base_branch)",
         run_id,
         wanted.ref.kind,
         clean(wanted.ref.name),
         delivery,
+        wanted.base_sha,
+        None if wanted.base_branch is None else clean(wanted.base_branch),
     )
     attempt_id = None
     if await _needs_attempt(db, run_id, wanted.trust):
-        attempt_id = await _insert_attempt(db, run_id, wanted.trust)
+        attempt_id = await _insert_attempt(db, run_id, wanted, not_served)
         await audit.record(
             db,
             actor=actor,
@@ -82,18 +97,21 @@ async def _find_or_insert(db: Database, wanted: Wanted) -> UUID:
     # The no-op update locks the row, so that two deliveries of one commit wait for each other.
     run_id: UUID = await db.fetchval(
         """
-        INSERT INTO runs (repository_id, head_sha) VALUES ($1, $2)
+        INSERT INTO runs (repository_id, head_sha, subject) VALUES ($1, $2, $3)
         ON CONFLICT (repository_id, head_sha, subject) DO UPDATE SET head_sha = excluded.head_sha RETURNING id
         """,
         wanted.repository.id,
         wanted.head_sha,
+        wanted.subject,
     )
     return run_id
 
 
 async def _needs_attempt(db: Database, run_id: UUID, trust: Trust) -> bool:
-    rows = await db.fetch("SELECT id, trust, state FROM attempts WHERE run_id = $1", run_id)
-    if not rows:
+    rows = await db.fetch(
+        "SELECT id, trust, state, is_unwanted FROM attempts WHERE run_id = $1 ORDER BY number DESC", run_id
+    )
+    if not rows or (rows[0]["is_unwanted"] and rows[0]["state"] == RunState.FINISHED):
         return True
     if trust is Trust.UNTRUSTED or any(row["trust"] == Trust.TRUSTED for row in rows):
         return False
@@ -110,17 +128,20 @@ async def _needs_attempt(db: Database, run_id: UUID, trust: Trust) -> bool:
     return True
 
 
-async def _insert_attempt(db: Database, run_id: UUID, trust: Trust) -> UUID:
-    state = RunState.QUEUED if trust is Trust.TRUSTED else RunState.WAITING
+async def _insert_attempt(db: Database, run_id: UUID, wanted: Wanted, not_served: str) -> UUID:
     attempt_id: UUID = await db.fetchval(
         """
-        INSERT INTO attempts (run_id, number, trust, state, title)
-        SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4 FROM attempts WHERE run_id = $1 RETURNING id
+        INSERT INTO attempts (run_id, number, trust, state, conclusion, title, finished_at, is_unwanted)
+        SELECT $1, coalesce(max(number), 0) + 1, $2,
+               CASE WHEN $3 <> '' THEN 'finished'
+                    WHEN $2 = 'trusted' OR EXISTS (SELECT FROM approvals WHERE run_id = $1) THEN 'queued'
+                    ELSE 'waiting' END,
+               CASE WHEN $3 <> '' THEN 'neutral' END, nullif($3, ''), CASE WHEN $3 <> '' THEN now() END, $3 <> ''
+        FROM attempts WHERE run_id = $1 RETURNING id
         """,
         run_id,
-        trust,
-        state,
-        None if state is RunState.QUEUED else "waiting for approval: this pull request comes from a fork",
+        wanted.trust,
+        clean(not_served),
     )
     return attempt_id
 
@@ -135,6 +156,30 @@ def repository_of(row: Any) -> Repository:
         private=row["repository_private"],
         installation_id=row["repository_installation_id"],
     )
+
+
+async def namings_of(db: Database, run_id: UUID) -> list[Naming]:
+    """Return the refs that name the commit or once did, with what its change is seen against, oldest first."""
+    rows = await db.fetch(
+        "SELECT kind, name, base_sha, base_branch, is_current FROM run_refs WHERE run_id = $1 "
+        "ORDER BY created_at, name",
+        run_id,
+    )
+    return [
+        Naming(Ref(RefKind(row["kind"]), row["name"]), row["base_sha"], row["base_branch"], row["is_current"])
+        for row in rows
+    ]
+
+
+async def of_commit(db: Database, repository_id: int, head_sha: str) -> list[UUID]:
+    """Return the runs of the commit, that with the newest attempt first: it is the one that GitHub shows."""
+    rows = await db.fetch(
+        "SELECT r.id FROM runs r WHERE r.repository_id = $1 AND r.head_sha = $2 "
+        "ORDER BY (SELECT max(created_at) FROM attempts WHERE run_id = r.id) DESC NULLS LAST",
+        repository_id,
+        head_sha,
+    )
+    return [row["id"] for row in rows]
 
 
 async def refs_of(db: Database, run_id: UUID) -> list[Ref]:

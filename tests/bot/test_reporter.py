@@ -12,7 +12,7 @@ import pytest
 from bot.github import GitHub
 from bot.reporter import Reporter
 from draftsman.domain.run import Conclusion
-from draftsman.store import attempts
+from draftsman.store import attempts, leases
 from draftsman.store.database import Pool
 from tests.bot.conftest import Served
 from tests.bot.work import OWNER, Work, claim, make_findings, make_plan
@@ -133,7 +133,7 @@ async def test_a_fast_tier_that_github_shows_as_passed_stays_so_where_the_fault_
     await until(lambda: completed(github, FAST))
     shown = newest(github, FAST)
     # The attempt starts again and does not even come to its checks: what was true is not taken back.
-    await attempts.give_back(pool, work.attempt, owner=OWNER)
+    await leases.give_back(pool, work.attempt, owner=OWNER)
     work = await claim(pool)
     await work.plan(make_plan())
     await work.finish(Conclusion.ERROR, "the engine is away")

@@ -10,7 +10,7 @@ from draftsman.domain.finding import Finding, Level
 from draftsman.domain.outcome import ImageUsed, Outcome, StepResult
 from draftsman.domain.plan import Evidence, Plan, Profile, Tier
 from draftsman.domain.run import Attempt, Conclusion, RunState
-from draftsman.store import attempts, logs, steps
+from draftsman.store import attempts, leases, logs, steps
 from draftsman.store.database import Pool
 
 OWNER = "worker-1"
@@ -82,7 +82,7 @@ class Work:
 
 async def claim(pool: Pool[Any]) -> Work:
     """The next queued attempt, claimed."""
-    attempt = await attempts.claim(pool, owner=OWNER, lease_seconds=60, per_repository=8)
+    attempt = await leases.claim(pool, owner=OWNER, lease_seconds=60, per_repository=8)
     if attempt is None:
         raise AssertionError("no attempt is queued")
     return Work(pool, attempt)

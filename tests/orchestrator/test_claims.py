@@ -12,7 +12,7 @@ from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Entered, Output, Sink
 from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, RunState, Trust
-from draftsman.store import attempts, audit, logs, runs
+from draftsman.store import attempts, audit, leases, logs, runs
 from draftsman.store.database import Pool
 from draftsman.store.runs import Wanted
 from orchestrator.cancellation import Cancellation
@@ -35,7 +35,7 @@ async def queue_run(pool: Pool[Any], sha: str, *, number: int = 1, trust: Trust 
 
 
 async def claim(pool: Pool[Any], owner: str = "one", *, lease_seconds: float = 30) -> Attempt | None:
-    return await attempts.claim(pool, owner=owner, lease_seconds=lease_seconds, per_repository=2)
+    return await leases.claim(pool, owner=owner, lease_seconds=lease_seconds, per_repository=2)
 
 
 def rules(*, lease_seconds: float = 30) -> ClaimRules:
@@ -85,7 +85,7 @@ async def test_a_worker_that_lost_its_lease_can_change_nothing(pool: Pool[Any]) 
     await queue_run(pool, "a")
     lost = await claim(pool, "lost", lease_seconds=0)
     assert lost is not None
-    assert await attempts.give_back_lost(pool, max_claims=3) == [lost.id]
+    assert await leases.give_back_lost(pool, max_claims=3) == [lost.id]
     current = await claim(pool, "current")
     assert current is not None
     assert current.epoch == lost.epoch + 1
@@ -94,7 +94,7 @@ async def test_a_worker_that_lost_its_lease_can_change_nothing(pool: Pool[Any]) 
     with pytest.raises(LeaseLostError):
         await attempts.finish(pool, lost, SUCCESS, owner="lost")
     with pytest.raises(LeaseLostError):
-        await attempts.renew(pool, lost, lease_seconds=30)
+        await leases.renew(pool, lost, lease_seconds=30)
     await logs.append(pool, lost, "prepare", b"from the past")
     assert [chunk async for chunk in logs.read(pool, lost.id)] == []
     await attempts.finish(pool, current, SUCCESS, owner="current")
@@ -105,7 +105,7 @@ async def test_an_attempt_whose_worker_is_lost_again_and_again_ends_as_an_error(
     attempt_id = await queue_run(pool, "a")
     for _ in range(2):
         assert await claim(pool, lease_seconds=0) is not None
-        await attempts.give_back_lost(pool, max_claims=2)
+        await leases.give_back_lost(pool, max_claims=2)
     ended = await finished(pool, attempt_id)
     assert ended.conclusion is Conclusion.ERROR
     assert ended.title is not None
@@ -253,8 +253,8 @@ async def test_a_cancel_ends_what_is_queued_at_once_and_reaches_what_is_under_wa
 async def test_a_worker_takes_back_what_it_held_when_it_died(pool: Pool[Any]) -> None:
     attempt_id = await queue_run(pool, "a")
     assert await claim(pool, "w1") is not None
-    assert await attempts.give_back_of(pool, "w2") == []
-    assert await attempts.give_back_of(pool, "w1") == [attempt_id]
+    assert await leases.give_back_of(pool, "w2") == []
+    assert await leases.give_back_of(pool, "w1") == [attempt_id]
     again = await claim(pool, "w1")
     assert again is not None
     assert again.epoch == 2

@@ -18,7 +18,7 @@ from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import ImageUsed, Outcome, StepResult
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Sink, StepFinished, StepStarted
 from draftsman.domain.run import Attempt, Conclusion, RunState
-from draftsman.store import attempts, audit, database, logs, steps
+from draftsman.store import audit, database, leases, logs, steps
 from draftsman.store.database import DATABASE_AWAY, Pool
 from draftsman.store.migrate import migrate
 from orchestrator.claims import Claims
@@ -175,7 +175,7 @@ async def test_a_lease_that_was_lost_during_an_outage_is_not_written_over(pool: 
             ending = asyncio.create_task(journal.finish(Outcome(Conclusion.SUCCESS, "good")))
             await asyncio.sleep(0.3)
             await pool.execute("UPDATE attempts SET lease_expires = now() - interval '1 s'")
-            await attempts.give_back_lost(pool, max_claims=3)
+            await leases.give_back_lost(pool, max_claims=3)
             assert await claim(pool, "another") is not None
             way.closed = False
             with pytest.raises(LeaseLostError):

@@ -13,7 +13,7 @@ from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.plan import CHECKED_TIERS
 from draftsman.domain.run import Conclusion, Ref, RefKind, Repository, RunState, Trust
-from draftsman.store import attempts, audit, check_runs, logs, runs, steps
+from draftsman.store import attempts, audit, check_runs, leases, logs, runs, steps
 from draftsman.store.database import Pool
 from draftsman.store.runs import Started, Wanted
 from tests.bot.work import make_findings, make_plan
@@ -34,7 +34,7 @@ async def start(pool: Pool[Any], one: Wanted) -> Started:
 
 
 async def claim(pool: Pool[Any], owner: str = "w1", *, lease_seconds: float = 30, per_repository: int = 2) -> Any:
-    return await attempts.claim(pool, owner=owner, lease_seconds=lease_seconds, per_repository=per_repository)
+    return await leases.claim(pool, owner=owner, lease_seconds=lease_seconds, per_repository=per_repository)
 
 
 def failed(title: str = "no") -> Outcome:
@@ -100,14 +100,14 @@ async def test_workers_that_claim_at_once_keep_to_the_share_together(pool: Pool[
 async def test_a_lost_lease_fences_the_worker_out(pool: Pool[Any]) -> None:
     await start(pool, wanted())
     lost = await claim(pool, lease_seconds=0.01)
-    await attempts.renew(pool, lost, lease_seconds=0.01)
+    await leases.renew(pool, lost, lease_seconds=0.01)
     await asyncio.sleep(0.05)
-    assert await attempts.give_back_lost(pool, max_claims=3) == [lost.id]
+    assert await leases.give_back_lost(pool, max_claims=3) == [lost.id]
     again = await claim(pool, "w2")
     assert (again.id, again.epoch) == (lost.id, lost.epoch + 1)
     await steps.replace(pool, again, make_plan().steps)
     with pytest.raises(LeaseLostError):
-        await attempts.renew(pool, lost, lease_seconds=30)
+        await leases.renew(pool, lost, lease_seconds=30)
     with pytest.raises(LeaseLostError):
         await attempts.enter(pool, lost, RunState.RUNNING, owner="w1")
     with pytest.raises(LeaseLostError):
@@ -126,7 +126,7 @@ async def test_a_worker_that_lost_its_lease_wipes_nothing(pool: Pool[Any], wipe:
     await start(pool, wanted())
     lost = await claim(pool, lease_seconds=0.01)
     await asyncio.sleep(0.05)
-    await attempts.give_back_lost(pool, max_claims=3)
+    await leases.give_back_lost(pool, max_claims=3)
     again = await claim(pool, "w2")
     await steps.replace(pool, again, make_plan().steps)
     await logs.append(pool, again, "fast-1", b"output")
@@ -148,23 +148,23 @@ async def test_an_attempt_whose_workers_are_lost_again_and_again_ends(pool: Pool
     for _ in range(3):
         assert await claim(pool, lease_seconds=0.01) is not None
         await asyncio.sleep(0.05)
-        await attempts.give_back_lost(pool, max_claims=3)
+        await leases.give_back_lost(pool, max_claims=3)
     [attempt] = await attempts.of_run(pool, started.run_id)
     assert (attempt.state, attempt.conclusion) == (RunState.FINISHED, Conclusion.ERROR)
     assert attempt.title == "the worker was lost 3 times while it ran this"
-    assert await attempts.give_back_lost(pool, max_claims=3) == []
+    assert await leases.give_back_lost(pool, max_claims=3) == []
 
 
 async def test_stops_of_a_worker_do_not_count_as_losses(pool: Pool[Any]) -> None:
     started = await start(pool, wanted())
     for _ in range(4):
-        await attempts.give_back(pool, await claim(pool), owner="w1")
+        await leases.give_back(pool, await claim(pool), owner="w1")
     for losses in range(1, 4):
         [attempt] = await attempts.of_run(pool, started.run_id)
         assert (attempt.state, attempt.title) == (RunState.QUEUED, None), f"ended after {losses - 1} losses"
         assert await claim(pool, lease_seconds=0.01) is not None
         await asyncio.sleep(0.05)
-        await attempts.give_back_lost(pool, max_claims=3)
+        await leases.give_back_lost(pool, max_claims=3)
     [attempt] = await attempts.of_run(pool, started.run_id)
     assert attempt.title == "the worker was lost 3 times while it ran this"
 
@@ -173,7 +173,7 @@ async def test_an_attempt_that_is_not_tried_again_names_its_only_loss(pool: Pool
     started = await start(pool, wanted())
     await claim(pool, lease_seconds=0.01)
     await asyncio.sleep(0.05)
-    await attempts.give_back_lost(pool, max_claims=1)
+    await leases.give_back_lost(pool, max_claims=1)
     [attempt] = await attempts.of_run(pool, started.run_id)
     assert attempt.title == "the worker was lost 1 time while it ran this"
 
@@ -193,7 +193,7 @@ async def test_an_attempt_that_the_reconciler_ended_cannot_be_finished_by_its_wo
     await start(pool, wanted())
     attempt = await claim(pool, lease_seconds=0.01)
     await asyncio.sleep(0.05)
-    await attempts.give_back_lost(pool, max_claims=1)
+    await leases.give_back_lost(pool, max_claims=1)
     with pytest.raises(LeaseLostError):
         await attempts.finish(pool, attempt, Outcome(Conclusion.ERROR, "out of memory"), owner="w1")
 

@@ -1,0 +1,79 @@
+"""Approvals: that the commit of an untrusted run may be executed. The claim looks here, whatever asked for the run."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from draftsman.store import audit
+from draftsman.store.database import Database, clean
+
+
+async def approve(db: Database, run_id: UUID, *, by: str, reason: str, asked: bool = True) -> UUID | None:
+    """Let the run's commit be executed. Call it inside a transaction.
+
+    An attempt that GitHub shows as waiting ends, and another one is queued, since a check run that was completed stays
+    so; one that nobody was told about goes on. `asked` says that a person approved it. Returns the queued attempt, None
+    where none was waiting.
+    """
+    await db.execute("SELECT 1 FROM runs WHERE id = $1 FOR UPDATE", run_id)
+    await db.execute(
+        "INSERT INTO approvals (run_id, approved_by, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        run_id,
+        clean(by),
+        clean(reason),
+    )
+    waiting = await db.fetchrow("SELECT id, title FROM attempts WHERE run_id = $1 AND state = 'waiting'", run_id)
+    await audit.record(db, actor=by, action="run.approved", run_id=run_id, reason=reason)
+    if waiting is None:
+        return None
+    if waiting["title"] is None:
+        await db.execute("UPDATE attempts SET state = 'queued', version = version + 1 WHERE id = $1", waiting["id"])
+        queued: UUID = waiting["id"]
+        return queued
+    await db.execute(
+        "UPDATE attempts SET state = 'finished', conclusion = 'action_required', title = 'approved by ' || $2, "
+        "finished_at = now(), version = version + 1 WHERE id = $1",
+        waiting["id"],
+        clean(by),
+    )
+    return await _queue(db, run_id, by if asked else None)
+
+
+async def _queue(db: Database, run_id: UUID, asked_by: str | None) -> UUID:
+    attempt_id: UUID = await db.fetchval(
+        """
+        INSERT INTO attempts (run_id, number, trust, state, priority, asked_by)
+        SELECT $1, max(number) + 1, 'untrusted', 'queued', CASE WHEN $2::text IS NULL THEN 0 ELSE 10 END, $2
+        FROM attempts WHERE run_id = $1 RETURNING id
+        """,
+        run_id,
+        None if asked_by is None else clean(asked_by),
+    )
+    await audit.record(
+        db,
+        actor=asked_by or "delivery",
+        action="attempt.created",
+        run_id=run_id,
+        attempt_id=attempt_id,
+        cause="approved",
+    )
+    return attempt_id
+
+
+async def hold(db: Database, run_id: UUID, *, title: str, never: bool = False) -> None:
+    """Show that the run waits for approval, with a title that says so; with `never`, that it will not be executed."""
+    await db.execute(
+        "UPDATE attempts SET title = $2, version = version + 1, "
+        "state = CASE WHEN $3 THEN 'finished' ELSE state END, "
+        "conclusion = CASE WHEN $3 THEN 'action_required' END, finished_at = CASE WHEN $3 THEN now() END "
+        "WHERE run_id = $1 AND state = 'waiting'",
+        run_id,
+        clean(title),
+        never,
+    )
+
+
+async def is_approved(db: Database, run_id: UUID) -> bool:
+    """Return whether the run's commit may be executed though it is not trusted."""
+    found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM approvals WHERE run_id = $1)", run_id)
+    return found
