@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from draftsman.store.database import Database, clean
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A verified webhook. `guid` is X-GitHub-Delivery; `body` is what was signed."""
+    """A verified webhook. `guid` is X-GitHub-Delivery; `body` is what was signed.
+
+    `source` tells how it came: `sent` by GitHub, `listed` (read from the App's list of deliveries), or `compared` (made of
+    what a repository looks like).
+    """
 
     guid: str
     event: str
@@ -17,14 +22,15 @@ class Delivery:
     repository_id: int | None
     installation_id: int | None
     body: bytes
+    source: str = "sent"
 
 
 async def insert(db: Database, delivery: Delivery, decision: str) -> bool:
     """Keep the delivery with what was decided. Returns False where its GUID is known already."""
     row = await db.fetchrow(
         """
-        INSERT INTO deliveries (guid, event, action, repository_id, installation_id, body, decision)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (guid) DO NOTHING RETURNING guid
+        INSERT INTO deliveries (guid, event, action, repository_id, installation_id, body, decision, source)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (guid) DO NOTHING RETURNING guid
         """,
         clean(delivery.guid),
         clean(delivery.event),
@@ -33,5 +39,12 @@ async def insert(db: Database, delivery: Delivery, decision: str) -> bool:
         delivery.installation_id,
         delivery.body,
         clean(decision),
+        delivery.source,
     )
     return row is not None
+
+
+async def payload_of(db: Database, guid: str) -> tuple[bytes, datetime] | None:
+    """Return the delivery's body and when it was received, None where it is not kept (any more)."""
+    row = await db.fetchrow("SELECT body, received_at FROM deliveries WHERE guid = $1", guid)
+    return None if row is None else (row["body"], row["received_at"])
