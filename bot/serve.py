@@ -12,8 +12,9 @@ from aiohttp.typedefs import Handler
 
 from bot import health, pages
 from bot.api.application import PREFIX, create_api
+from bot.intake import Receiver, Wake
 from bot.triggers import Rules
-from bot.webhooks import Receiver, Wake, receive
+from bot.webhooks import receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
@@ -42,7 +43,7 @@ SECURITY_HEADERS = {
 def create_app(
     *,
     pool: Pool[Any],
-    webhook_secret: str,
+    webhook_secret: str | None,
     rules: Rules,
     wake: Wake,
     redis_answers: Callable[[], Awaitable[bool]],
@@ -50,13 +51,14 @@ def create_app(
 ) -> web.Application:
     """Return the application. `wake` tells the workers that there may be work; `redis_answers` is for `/health`.
 
+    `webhook_secret` is the App's, None where GitHub sends nothing and its list of deliveries is read instead.
     `admin_token` opens the API; without one it is off.
 
     Raises SettingsError where the webhook secret is empty: everybody could sign with it.
     """
-    if not webhook_secret:
+    if webhook_secret == "":
         raise SettingsError("GITHUB_WEBHOOK_SECRET is missing: set it to the secret of the App's webhook.")
-    receiver = Receiver(pool, webhook_secret.encode(), rules, wake)
+    receiver = Receiver(pool, None if webhook_secret is None else webhook_secret.encode(), rules, wake)
     turns = asyncio.Semaphore(pages.AT_ONCE)
 
     async def webhook(request: web.Request) -> web.StreamResponse:

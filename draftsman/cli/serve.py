@@ -7,8 +7,11 @@ import logging
 
 from aiohttp import web
 
+from bot.intake import Receiver
 from bot.reporter import Reporter
 from bot.serve import create_app, create_runner
+from bot.tasks.desk import Desk
+from bot.tasks.loop import TaskLoop
 from bot.triggers import Rules
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
@@ -23,8 +26,7 @@ _OPEN_REQUESTS_SECONDS = 5
 
 async def serve(settings: Settings, *, with_parent: bool) -> int:
     """Serve until a signal. Returns the exit code of the command."""
-    if settings.github_webhook_secret is None:
-        raise SettingsError("GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook.")
+    secret = _webhook_secret(settings)
     urls = services.found(settings)
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     async with (
@@ -33,17 +35,43 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
         opened_app(settings) as github,
     ):
         await wake_ups.answers()  # so that the log tells at the start, not at the first delivery
+        rules = rules_of(settings)
         app = create_app(
             pool=pool,
-            webhook_secret=settings.github_webhook_secret.get_secret_value(),
-            rules=Rules(settings.github_server_url.rstrip("/"), settings.skip_markers),
+            webhook_secret=secret,
+            rules=rules,
             wake=wake_ups.wake,
             redis_answers=wake_ups.answers,
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
         )
         reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
-        await until_told(_listen(app, settings), reporter.run(asyncio.Event()), with_parent=with_parent)
+        receiver = Receiver(pool, None, rules, wake_ups.wake)
+        tasks = TaskLoop(Desk(receiver, github, public_url.rstrip("/")), database_url=urls.database_url)
+        await until_told(_listen(app, settings), reporter.run(asyncio.Event()), tasks.run(), with_parent=with_parent)
     return 0
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return what the administrator set, as deciding about events needs it."""
+    return Rules(
+        server_url=settings.github_server_url.rstrip("/"),
+        skip_markers=settings.skip_markers,
+        policy=settings.policy,
+        app_id=settings.github_app_id or "",
+        aliases=settings.command_aliases,
+        admission=settings.admission,
+    )
+
+
+def _webhook_secret(settings: Settings) -> str | None:
+    if settings.delivery == "poll":
+        return None
+    if settings.github_webhook_secret is None:
+        raise SettingsError(
+            "GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook. Where GitHub cannot reach "
+            "this machine, set DRAFTSMAN_DELIVERY=poll instead."
+        )
+    return settings.github_webhook_secret.get_secret_value()
 
 
 async def _listen(app: web.Application, settings: Settings) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from draftsman.store.database import Database, clean
 
@@ -12,8 +11,8 @@ from draftsman.store.database import Database, clean
 class Delivery:
     """A verified webhook. `guid` is X-GitHub-Delivery; `body` is what was signed.
 
-    `source` tells how it came: `sent` by GitHub, `listed` (read from the App's list of deliveries), or `compared` (made of
-    what a repository looks like).
+    `source` tells how it came: `sent` by GitHub, `listed` (read from the App's list of deliveries), or `compared`
+    (made of what a repository looks like).
     """
 
     guid: str
@@ -42,9 +41,3 @@ async def insert(db: Database, delivery: Delivery, decision: str) -> bool:
         delivery.source,
     )
     return row is not None
-
-
-async def payload_of(db: Database, guid: str) -> tuple[bytes, datetime] | None:
-    """Return the delivery's body and when it was received, None where it is not kept (any more)."""
-    row = await db.fetchrow("SELECT body, received_at FROM deliveries WHERE guid = $1", guid)
-    return None if row is None else (row["body"], row["received_at"])
