@@ -63,6 +63,7 @@ def test_a_line_counts_where_commonmark_shows_it_as_text(parts: list[tuple[str, 
         "```\n``` no end\n/x\n```",
         "- ```\n  /x\n  ```",
         "1. one\n   ```\n   /x\n   ```",
+        "-\n\n  ```\n/x\n  ```",  # an item that is empty ends with the empty line
         "`/x`",
         "see `this\n/x\n`",
         "see ``this\n`\n/x\n``",
