@@ -186,12 +186,11 @@ def _values(
     if "GITHUB_PRIVATE_KEY" in there:
         values["GITHUB_PRIVATE_KEY"] = ""  # it would win over the file
     defaults = Settings()
-    for name, ours, default in (
-        ("GITHUB_SERVER_URL", settings.github_server_url, defaults.github_server_url),
-        ("GITHUB_API_URL", settings.github_api_url, defaults.github_api_url),
-    ):
-        if ours != default or name in there:
-            values[name] = ours
+    addresses = {
+        "GITHUB_SERVER_URL": (settings.github_server_url, defaults.github_server_url),
+        "GITHUB_API_URL": (settings.github_api_url, defaults.github_api_url),
+    }
+    values |= {name: ours for name, (ours, default) in addresses.items() if ours != default or name in there}
     if wish.webhook_url is None or "DRAFTSMAN_DELIVERY" in there:
         values["DRAFTSMAN_DELIVERY"] = "webhook" if wish.webhook_url else "poll"
     if wish.public_url and not there.get("DRAFTSMAN_PUBLIC_URL"):

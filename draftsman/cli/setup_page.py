@@ -64,7 +64,7 @@ class SetupPage:
     @asynccontextmanager
     async def serving(self, port: int) -> AsyncIterator[None]:
         """Serve the page until the block ends; port 0 takes a free one. Raises HostError where it is taken."""
-        app = web.Application(middlewares=[self._only_here], client_max_size=0)
+        app = web.Application(middlewares=[self._only_here])
         app.on_response_prepare.append(self._secure)
         app.router.add_get("/", self._begin)
         app.router.add_get("/created", self._created)
