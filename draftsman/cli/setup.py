@@ -15,6 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from bot import github
+from bot.github_error import GitHubError
 from bot.setup import LONGEST_NAME, WEBHOOK_PATH, Credentials, Wish, convert, install_address, webhook_address
 from draftsman.cli import env_file, settings_of, terminal
 from draftsman.cli.app_watch import Watch, watch
@@ -216,6 +217,8 @@ async def _follow(credentials: Credentials, settings: Settings, wish: Wish, choi
                 await watch(app, how, _tell)
         except asyncio.CancelledError:  # Ctrl-C: the App is there, and nothing is lost
             _tell("Not waiting any longer; `draftsman setup --check` looks again.")
+        except GitHubError as error:
+            _tell(f"{error} The App is there all the same; `draftsman setup --check` looks again.")
     _tell(f"Next: draftsman up --env-file {choices.file}")
     return 0
 

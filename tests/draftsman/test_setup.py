@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -251,9 +254,11 @@ async def test_only_who_has_the_printed_address_can_begin(one_person: Person) ->
 
 async def test_the_page_escapes_and_may_send_its_form_to_this_github_only(one_person: Person) -> None:
     person = one_person
-    async with person.setting_up(Wish('"><script>x</script>', HOOK)):
-        async with person.session.get(await person.address()) as answer:
-            text = await answer.text()
+    async with (
+        person.setting_up(Wish('"><script>x</script>', HOOK)),
+        person.session.get(await person.address()) as answer,
+    ):
+        text = await answer.text()
     assert "<script" not in text
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -326,6 +331,16 @@ async def test_ctrl_c_while_waiting_loses_nothing(one_person: Person) -> None:
     assert person.terminal().splitlines()[-1].startswith("Next: draftsman up")
 
 
+async def test_github_that_goes_away_while_waiting_loses_nothing(one_person: Person) -> None:
+    person = one_person
+    person.github.faults.fail(502, path=r"/app/hook/deliveries")
+    async with person.setting_up(Wish("Draftsman", None), person.choices(wait=True)) as task:
+        await person.create()
+        assert await task == 0
+    assert "502" in person.terminal()
+    assert person.terminal().splitlines()[-1].startswith("Next: draftsman up")
+
+
 async def test_check_sends_the_ping_again_once_draftsman_is_up(one_person: Person) -> None:
     person = one_person
     port = free_port()
@@ -376,6 +391,31 @@ def test_where_events_come_from_must_be_said() -> None:
     assert wish_for(public, webhook_url=None, poll=False, **asked).webhook_url == HOOK  # type: ignore[arg-type]
     assert wish_for(public, webhook_url=None, poll=True, **asked).webhook_url is None  # type: ignore[arg-type]
     assert wish_for(public, webhook_url=None, poll=True, **asked).name == "Draftsman (acme)"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "--poll"),
+        (("--poll", "--webhook-url", HOOK), "--webhook-url"),
+        (("--webhook-url", "http://localhost:3000"), "github.com cannot reach localhost"),
+        (("--check",), "GITHUB_APP_ID is not set"),
+    ],
+)
+def test_what_is_missing_is_a_sentence_and_no_traceback(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DRAFTSMAN_", "GITHUB_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "draftsman.cli.main", "setup", *arguments],
+        cwd=tmp_path,
+        env=inherited | {"DRAFTSMAN_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob(".env*")) == []
 
 
 @asynccontextmanager
