@@ -43,6 +43,8 @@ class Settings(BaseModel):
     github_private_key: SecretStr | None = None
     github_private_key_file: Path | None = None
     github_webhook_secret: SecretStr | None = None
+    github_client_id: str | None = None
+    github_client_secret: SecretStr | None = None
     github_api_url: str = Field("https://api.github.com", pattern=r"^https?://\S+$")
     github_server_url: str = Field("https://github.com", pattern=r"^https?://\S+$")
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from tests.github import apps, checks, control, deliveries, payloads, rate_limits, repositories
+from tests.github import apps, checks, control, deliveries, manifest, payloads, rate_limits, repositories
 from tests.github.announcements import Announcements
 from tests.github.app import BODY_BYTES, Front
 from tests.github.checks import CheckRun, Checks
@@ -50,6 +50,7 @@ class GitHubStandIn:
         self.requests: list[RecordedRequest] = []
         self.violations: list[Violation] = []
         self._log = DeliveryLog(self.state, session)
+        self.manifests = manifest.Manifests(self.state, self._log)
         self._announcements = Announcements(self.state, self.checks, self._log)
         self.front = Front(
             state=self.state,
@@ -60,6 +61,7 @@ class GitHubStandIn:
                 **rate_limits.OPERATIONS,
                 **checks.operations(self.checks),
                 **deliveries.operations(self._log),
+                **self.manifests.operations(),
             },
             faults=self.faults,
             people={},
@@ -88,6 +90,7 @@ class GitHubStandIn:
                     return await github[0].front.handle(request)
 
                 server.add_routes(control.routes(lambda: github[0]))
+                server.add_routes(manifest.routes(lambda: github[0]))
                 server.router.add_route("*", "/{path:.*}", answer)
                 await runner.setup()
                 try:
@@ -196,9 +199,9 @@ class GitHubStandIn:
         ids = None if repositories is None else {repository.id for repository in repositories}
         return self.state.install(account, repository_ids=ids, permissions=permissions)
 
-    def add_person(self, login: str) -> str:
-        """The password with which this person may push to every repository over HTTP."""
-        password = "ghp_" + secrets.token_hex(18)
+    def add_person(self, login: str, password: str | None = None) -> str:
+        """The password (a new one, if none is given) with which this person may push to every repository over HTTP."""
+        password = password or "ghp_" + secrets.token_hex(18)
         self.front.people[password] = self.state.account(login)
         return password
 
