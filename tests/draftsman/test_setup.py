@@ -358,7 +358,7 @@ async def test_check_sends_the_ping_again_once_draftsman_is_up(one_person: Perso
     assert "It did not arrive either" in said
     assert "installed nowhere yet" in said
 
-    person.github.install("octocat")
+    await person.github.install("octocat")
     async with receiver(port) as received:
         assert await check(settings, wait=True) == 0
     assert received == ["ping"]
@@ -370,7 +370,7 @@ async def test_check_names_what_the_app_lacks(one_person: Person) -> None:
     person = one_person
     person.github.app.permissions = {"checks": "read", "metadata": "read", "contents": "read"}
     person.github.app.events = ("push",)
-    person.github.install("acme")
+    await person.github.install("acme")
     key = person.folder / "key.pem"
     key.write_text(person.github.app.private_key_pem)
     settings = person.settings.model_copy(

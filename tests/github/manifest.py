@@ -299,9 +299,7 @@ def routes(github: "Callable[[], GitHubStandIn]") -> list[web.RouteDef]:
         login = str(sent.get("account", ""))
         if login.lower() not in {account.login.lower() for account in accounts()}:
             raise web.HTTPNotFound(text="Not Found")
-        installation = github().install(login)
-        if github().auto_deliver and github().webhook_url:
-            await github().deliver("installation", github().installation_payload(installation, "created"))
+        await github().install(login)
         return page("Installed", f"<p>{escape(github().app.name)} is installed on {escape(login)}.</p>")
 
     found: list[web.RouteDef] = []
