@@ -42,6 +42,8 @@ class Profile:
     that is built (None: the last one), `build_args` are the values of its ARGs; both count for a path only.
     `allow_failure` names the commands that may fail, `artifacts` the files to keep (globs below the workspace),
     `limits` what differs from the instance's own limits (`orchestrator/limits.py`).
+    `paths` and `paths_ignore` are globs of files: an event whose change touches none that counts runs nothing
+    (`orchestrator/filters.py`).
     `submodules` and `lfs` say whether the files of submodules and of Git LFS are fetched into the checkout.
     """
 
@@ -57,6 +59,8 @@ class Profile:
     limits: tuple[tuple[str, str], ...] = ()
     submodules: bool = False
     lfs: bool = False
+    paths: tuple[str, ...] = ()
+    paths_ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class ProfileOverrides:
     limits: tuple[tuple[str, str], ...] = ()
     submodules: bool | None = None
     lfs: bool | None = None
+    paths: tuple[str, ...] | None = None
+    paths_ignore: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
