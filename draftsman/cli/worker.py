@@ -60,8 +60,9 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             per_repository=settings.concurrency_per_repository,
             lease_seconds=settings.lease_seconds,
             kept_log_bytes=int(settings.job_log_kept_mb * 2**20),
+            admission=admission_of(settings),
         )
-        execute = executor(pool, engine_tools.ready, github.contents_token)
+        execute = executor(pool, engine_tools.ready, github.contents_token, skip_markers=settings.skip_markers)
         claims = Claims(pool, execute, rules, release=releaser(engine_tools.ready))
         await until_told(
             claims.run(),
@@ -72,6 +73,15 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             with_parent=with_parent,
         )
     return 0
+
+
+def admission_of(settings: Settings) -> leases.Admission:
+    """Return whose repositories the settings let run."""
+    return leases.Admission(_lowered(settings.allow), _lowered(settings.deny))
+
+
+def _lowered(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
 
 
 async def _clean(settings: Settings, engine_tools: _EngineTools, pool: Pool[Any], *, caches: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -116,7 +117,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that an attempt executes, fixed before it starts.
+    """Everything that a run executes, fixed before it starts; an attempt may be limited to one of its tiers.
 
     `dockerfile` is the text that is built: generated, edited by a person, or the file at `profile.dockerfile`, which
     was inferred where `inferred_dockerfile` says so. `fallback` is the generated Dockerfile for where this one may not
@@ -132,6 +133,12 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     fallback: str | None = None
     inferred_dockerfile: bool = False
+
+    def limited_to(self, tiers: Collection[Tier]) -> Plan:
+        """Return the plan with the checks of these tiers alone. The set-up stays: each of them needs it."""
+        fast = self.profile.fast if Tier.FAST in tiers else ()
+        full = self.profile.full if Tier.FULL in tiers else ()
+        return replace(self, profile=replace(self.profile, fast=fast, full=full))
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -13,9 +13,9 @@ from draftsman.domain.errors import PlanError
 from draftsman.domain.plan import Plan, ProfileOverrides
 from orchestrator.hinted_tree import read_tree
 from orchestrator.order import Order
-from orchestrator.pipeline import _fetch
 from orchestrator.planning.plan import make_plan
 from orchestrator.source import Mirror, Remote
+from orchestrator.tested import fetch_tested
 from tests.planning.cases import TEMPLATES
 
 FILES = {"requirements.txt": "pytest\n", "test_app.py": "import pytest\n"}
@@ -56,7 +56,7 @@ class Repository:
 
     async def plan(self, sha: str, **options: Any) -> Plan:
         order = self.order(sha, **options)
-        tree = await _fetch(order, self.mirror)
+        tree = (await fetch_tested(order, self.mirror)).tree
         return make_plan(tree, repo=order.repo, overrides=order.overrides, templates=TEMPLATES)
 
 
