@@ -31,6 +31,8 @@ _CONFIG = {
     "fetch.fsck.missingSpaceBeforeDate": "ignore",
     "fetch.fsck.zeroPaddedFilemode": "ignore",
 }
+# Packs are mapped into memory: by default in pieces that a limit of memory has no room for.
+_SMALL_WINDOWS = {"core.packedGitWindowSize": "32m", "core.packedGitLimit": "256m"}
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", *_PROXIES)
 
@@ -127,9 +129,8 @@ async def git_ended(
     `allowed` are the exit codes that are no failure; with `memory_bytes` it gets no more address space than that.
     """
     stdin_kind = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
-    async with _process(
-        arguments, cwd=cwd, config=config or {}, stdin=stdin_kind, memory_bytes=memory_bytes
-    ) as process:
+    settings = dict(config or {}) | ({} if memory_bytes is None else _SMALL_WINDOWS)
+    async with _process(arguments, cwd=cwd, config=settings, stdin=stdin_kind, memory_bytes=memory_bytes) as process:
         try:
             async with asyncio.timeout(timeout):
                 output, said = await process.communicate(stdin)

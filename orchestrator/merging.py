@@ -20,8 +20,6 @@ _MEMORY_BYTES = 2 * 2**30
 _LEAST_GIT = (2, 38)
 _AUTHOR = "Draftsman <draftsman@draftsman.invalid>"
 _LATEST = 2**32  # seconds since 1970; a commit may claim any
-# Packs are mapped into memory: by default in pieces that a limit of memory has no room for.
-_SMALL_WINDOWS = {"core.packedGitWindowSize": "32m", "core.packedGitLimit": "256m", "merge.renameLimit": "1000"}
 _CONFLICT, _NO_COMMON_HISTORY = 1, "refusing to merge unrelated histories"
 
 
@@ -40,7 +38,7 @@ async def merge(mirror: Mirror, head: str, base: str, *, into: str) -> str:
         code, said = await git_ended(
             *("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", base, head),
             cwd=mirror.folder,
-            config=_SMALL_WINDOWS,
+            config={"merge.renameLimit": "1000"},
             timeout=_SECONDS,
             allowed=(0, _CONFLICT),
             memory_bytes=_MEMORY_BYTES,
