@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
@@ -35,7 +36,7 @@ _GIVE_BACK_SECONDS = 5  # a worker that stops does not wait longer than this for
 class ClaimRules:
     """How many attempts this worker takes, and for how long a lease is good without renewal.
 
-    `engine` returns the id of the engine; it is asked once an attempt has its image.
+    `engine` returns the id of the engine; it is asked once an attempt has its image. `admission` says whose.
     """
 
     owner: str
@@ -44,6 +45,7 @@ class ClaimRules:
     per_repository: int
     lease_seconds: float
     kept_log_bytes: int = KEPT_BYTES
+    admission: Admission = EVERYBODY
 
 
 async def _nothing(_: Attempt) -> None:
@@ -109,6 +111,7 @@ class Claims:
                     owner=rules.owner,
                     lease_seconds=rules.lease_seconds,
                     per_repository=rules.per_repository,
+                    admission=rules.admission,
                 )
             except DATABASE_AWAY as error:
                 log.warning("cannot claim, trying again: %r", error)

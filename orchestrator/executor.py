@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from draftsman.domain.errors import DraftsmanError, EngineError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
-from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, Trust
-from draftsman.store import attempts, profiles, runs
+from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Trust
+from draftsman.store import attempts, profiles, runs, steps
 from draftsman.store.database import Pool
 from orchestrator.cancellation import Cancellation
 from orchestrator.claims import Execute, Release
-from orchestrator.order import Earlier, Order, Tools
+from orchestrator.order import Earlier, KeptPlan, Order, Tools
 from orchestrator.pipeline import execute, release
 from orchestrator.source import Remote
 
@@ -28,8 +29,13 @@ ReadyTools = Callable[[], Awaitable[Tools]]
 """Returns the tools; raises EngineError while the engine is away."""
 
 
-def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsToken) -> Execute:
-    """Return the function that executes a claimed attempt. While the engine is away, attempts end as `error`."""
+def executor(
+    pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsToken, *, skip_markers: tuple[str, ...] = ()
+) -> Execute:
+    """Return the function that executes a claimed attempt. While the engine is away, attempts end as `error`.
+
+    An event's attempt runs nothing where the commit's message has one of the `skip_markers`.
+    """
 
     async def execute_attempt(attempt: Attempt, sink: Sink, cancel: Cancellation) -> Outcome:
         repository = attempt.run.repository
@@ -45,12 +51,17 @@ def executor(pool: Pool[Any], ready_tools: ReadyTools, contents_token: ContentsT
             cache_owner=repository.full_name.partition("/")[0],
             remote=remote,
             epoch=attempt.epoch,
+            tiers=attempt.tiers,
+            rebuild=attempt.rebuild,
             overrides=await profiles.overrides_for(pool, repository.full_name),
             trusted=attempt.trust is Trust.TRUSTED,
             on_base=await _is_on_default_branch(pool, attempt),
             private=repository.private,
             earlier=await _earlier(pool, attempt),
+            kept=await _kept(pool, attempt),
+            default_branch=repository.default_branch,
         )
+        order = seen_from(order, attempt, await runs.namings_of(pool, attempt.run.id), skip_markers)
         try:
             tools = await ready_tools()
         except EngineError as error:
@@ -88,7 +99,46 @@ async def _earlier(pool: Pool[Any], attempt: Attempt) -> Earlier | None:
         return None
     plan, image = await attempts.plan_of(pool, attempt.id), await attempts.image_of(pool, attempt.id)
     epoch = await attempts.job_epoch_of(pool, attempt.id)
-    return None if plan is None or image is None or epoch is None else Earlier(plan, image, epoch)
+    if plan is None or image is None or epoch is None or (attempt.rebuild and image.cached):
+        return None
+    # More may be asked of the attempt by now than its job was given.
+    given = [step.id for step in await steps.of_attempt(pool, attempt.id)]
+    wanted = [step.id for step in plan.limited_to(attempt.tiers).steps]
+    return Earlier(plan, image, epoch) if given == wanted else None
+
+
+async def _kept(pool: Pool[Any], attempt: Attempt) -> KeptPlan | None:
+    found = await attempts.kept_plan_of(pool, attempt)
+    return None if found is None else KeptPlan(*found)
+
+
+def seen_from(order: Order, attempt: Attempt, namings: Sequence[Naming], skip_markers: tuple[str, ...]) -> Order:
+    """Return the order with what the commit is seen against and what may leave it out, from the refs that name it.
+
+    Only an event's attempt is left out, and no entry of a merge queue. A stranger's message turns no check off, and
+    what their change is seen against is a commit of the base's.
+    """
+    current = [naming for naming in namings if naming.is_current] or list(namings)
+    kinds = {naming.ref.kind for naming in current}
+    is_event = attempt.asked_by is None and RefKind.MERGE_GROUP not in kinds
+    trusted = attempt.trust is Trust.TRUSTED
+    base = _base_of(current, trusted=trusted)
+    merge_into = attempt.run.merge_base_sha
+    return replace(
+        order,
+        base_sha=merge_into or (None if base is None else base.base_sha),
+        base_branch=None if base is None else base.base_branch,
+        merge_into=merge_into,
+        filtered=is_event and RefKind.TAG not in kinds,
+        namings=tuple(current),
+        skip_markers=skip_markers if is_event and trusted else (),
+    )
+
+
+def _base_of(namings: Sequence[Naming], *, trusted: bool) -> Naming | None:
+    """Return the ref whose base counts: a pull request's goes before that of a push, which says nothing of trust."""
+    kinds = (RefKind.PULL_REQUEST, RefKind.MERGE_GROUP, RefKind.BRANCH) if trusted else (RefKind.PULL_REQUEST,)
+    return next((one for kind in kinds for one in namings if one.ref.kind is kind and one.base_sha), None)
 
 
 async def _keep_inferred(pool: Pool[Any], attempt: Attempt, order: Order, outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -31,6 +31,8 @@ _CONFIG = {
     "fetch.fsck.missingSpaceBeforeDate": "ignore",
     "fetch.fsck.zeroPaddedFilemode": "ignore",
 }
+# Packs are mapped into memory: by default in pieces that a limit of memory has no room for.
+_SMALL_WINDOWS = {"core.packedGitWindowSize": "32m", "core.packedGitLimit": "256m"}
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", *_PROXIES)
 
@@ -67,13 +69,24 @@ def basic_header(token: str) -> str:
     return f"Basic {base64.b64encode(f'x-access-token:{token}'.encode()).decode()}"
 
 
+def _command(arguments: Sequence[str], memory_bytes: int | None) -> tuple[str, ...]:
+    """Return the command line. A limit of memory is the shell's, where it has one (not on macOS)."""
+    if memory_bytes is None:
+        return ("git", *arguments)
+    return ("sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec git "$@"', str(memory_bytes // 1024), *arguments)
+
+
 @asynccontextmanager
 async def _process(
-    arguments: Sequence[str], *, cwd: Path | None, config: Mapping[str, str], stdin: int
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None,
+    config: Mapping[str, str],
+    stdin: int,
+    memory_bytes: int | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        "git",
-        *arguments,
+        *_command(arguments, memory_bytes),
         cwd=cwd,
         env=_environment(_CONFIG | dict(config)),
         stdin=stdin,
@@ -99,17 +112,35 @@ async def git(
     timeout: float = 60,
 ) -> bytes:
     """Return what `git ARGUMENTS` printed. Raises GitError where it failed or took longer than `timeout` seconds."""
+    return (await git_ended(*arguments, cwd=cwd, config=config, stdin=stdin, timeout=timeout))[1]
+
+
+async def git_ended(
+    *arguments: str,
+    cwd: Path | None = None,
+    config: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    timeout: float = 60,
+    allowed: Collection[int] = (0,),
+    memory_bytes: int | None = None,
+) -> tuple[int, bytes]:
+    """Return the exit code and what `git ARGUMENTS` printed. Raises GitError as `git` does.
+
+    `allowed` are the exit codes that are no failure; with `memory_bytes` it gets no more address space than that.
+    """
     stdin_kind = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
-    async with _process(arguments, cwd=cwd, config=config or {}, stdin=stdin_kind) as process:
+    settings = dict(config or {}) | ({} if memory_bytes is None else _SMALL_WINDOWS)
+    async with _process(arguments, cwd=cwd, config=settings, stdin=stdin_kind, memory_bytes=memory_bytes) as process:
         try:
             async with asyncio.timeout(timeout):
                 output, said = await process.communicate(stdin)
         except TimeoutError as error:
             raise GitError(f"git {arguments[0]} took longer than {timeout:g} s.") from error
-    if process.returncode:
+    code = process.returncode or 0
+    if code not in allowed:
         tail = said.decode("utf-8", "replace").strip()[-2000:]
-        raise GitError(f"git {arguments[0]} failed (exit {process.returncode}).", tail)
-    return output
+        raise GitError(f"git {arguments[0]} failed (exit {code}).", tail)
+    return code, output
 
 
 async def git_stream(

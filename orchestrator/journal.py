@@ -137,7 +137,7 @@ class Journal:
     async def _keep_plan(self, plan: Plan) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await attempts.keep_plan(connection, self._attempt, plan)
-            await steps.replace(connection, self._attempt, plan.steps)
+            await steps.replace(connection, self._attempt, plan.limited_to(self._attempt.tiers).steps)
 
     async def _keep_image(self, image: ImageUsed) -> None:
         repo = self._attempt.run.repository.full_name

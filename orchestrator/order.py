@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from draftsman.domain.outcome import ImageUsed
-from draftsman.domain.plan import Plan, ProfileOverrides, Tier
+from draftsman.domain.plan import CHECKED_TIERS, Plan, ProfileOverrides, Tier
+from draftsman.domain.run import Naming
 from orchestrator.cache_views import CacheViews
 from orchestrator.disk_watch import DiskWatch
 from orchestrator.engine import Engine
@@ -33,14 +34,25 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPlan:
+    """The plan of an earlier attempt of the run, and that attempt's number."""
+
+    plan: Plan
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is to be executed: one commit of one repository.
 
     `identity` is what the mirror is kept under, `cache_owner` whose dependency caches the job sees; `tiers` limits
     which checks run (`draftsman run --tier`). A commit that is not `trusted` has no say in how it is checked: the
-    `.draftsman.toml` of the commit `base_sha` counts, none where that is not known. `on_base` says that the commit is
-    the default branch's own: what is not trusted runs in its image. `rebuild` builds the image anew. `private` says
-    that strangers may not read the repository. `earlier` is what an earlier claim of the attempt had come to.
+    `.draftsman.toml` of the commit `base_sha` counts, none where that is not known. For one that is, `base_sha` is what
+    its change is seen against. `merge_into` is the commit of `base_branch` that it is merged into for the test.
+    `on_base` says that the commit is the default branch's own: what is not trusted runs in its image. `rebuild` builds
+    the image anew. `private` says that strangers may not read the repository. `earlier` is what an earlier claim of the
+    attempt had come to, `kept` the plan that is taken instead of a new one. Path filters count where it is `filtered`,
+    for the refs `namings`; with one of the `skip_markers` in the commit's message nothing is run.
     """
 
     id: str
@@ -50,14 +62,21 @@ class Order:
     cache_owner: str
     remote: Callable[[], Awaitable[Remote]]
     overrides: ProfileOverrides = field(default_factory=ProfileOverrides)
-    tiers: frozenset[Tier] = frozenset((Tier.FAST, Tier.FULL))
+    tiers: frozenset[Tier] = frozenset(CHECKED_TIERS)
     epoch: int = 0
     trusted: bool = True
     base_sha: str | None = None
+    base_branch: str | None = None
+    merge_into: str | None = None
     on_base: bool = False
     rebuild: bool = False
     private: bool = False
     earlier: Earlier | None = None
+    kept: KeptPlan | None = None
+    filtered: bool = False
+    namings: tuple[Naming, ...] = ()
+    default_branch: str = ""
+    skip_markers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

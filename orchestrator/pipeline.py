@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,26 +19,27 @@ from typing import Any, TypeVar
 from draftsman.domain.errors import AuthorError, DraftsmanError, LeaseLostError
 from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed, Outcome
-from draftsman.domain.plan import Plan, Tier, Tree
+from draftsman.domain.plan import Evidence, Plan, Tier, Tree
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, Sink
 from draftsman.domain.run import Conclusion, RunState
 from orchestrator.artifacts import choose_files, is_report
 from orchestrator.caches import cache_mounts, cache_scope
 from orchestrator.cancellation import Cancellation
-from orchestrator.fence.gate import choose_network
-from orchestrator.findings import ChangedLines, ReportFile, changed_lines, find
+from orchestrator.fence.gate import UNFENCED, choose_network
+from orchestrator.findings import ChangedLines, ReportFile, find
 from orchestrator.git import GitError
-from orchestrator.hinted_tree import read_tree
+from orchestrator.head_lines import on_head
 from orchestrator.images.ensure import Ready, Shop, ensure_image
 from orchestrator.images.ensure import Wanted as WantedImage
 from orchestrator.images.image_user import image_uid
 from orchestrator.limits import limits_of
-from orchestrator.order import Order, Timings, Tools
+from orchestrator.order import KeptPlan, Order, Timings, Tools
 from orchestrator.runners.container import LABEL_INSTANCE
 from orchestrator.runners.interface import JobSpec, JobStatus, Wanted
 from orchestrator.sandbox import JobEnd, Watching, follow_job, run_job, secrets_of
 from orchestrator.source import Mirror
 from orchestrator.source_extras import whole_source
+from orchestrator.tested import Tested, fetch_tested, lines_changed, of_merge, skipped_by_filters, skipped_by_marker
 from orchestrator.tree_objects import Commit
 
 log = logging.getLogger(__name__)
@@ -85,9 +87,7 @@ async def release(order_id: str, identity: str, tools: Tools, *, epoch: int = 0)
     if job is not None:
         await tools.runner.remove(job)
     await tools.caches.close(order_id)
-    mirror = tools.mirrors.of(identity)
-    for name in (order_id, f"{order_id}-base"):
-        await mirror.release(name)
+    await tools.mirrors.of(identity).release(order_id)
 
 
 async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome | None:
@@ -112,13 +112,16 @@ async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, 
     if end.was_killed:
         await tools.runner.remove(job)
         return None
+    mirror = tools.mirrors.of(order.identity)
     try:
-        paths = (await tools.mirrors.of(order.identity).tree(order.sha, lambda _: [])).paths
+        tested = order.sha if order.merge_into is None else await mirror.held(order.id)
+        paths = (await mirror.tree(tested, lambda _: [])).paths
     except (GitError, OSError) as error:
         log.warning("attempt %s: no findings, since its tree is gone: %s", order.id, error)
-        paths = frozenset()
-    changed = await _changed(order, tools.mirrors.of(order.identity))
-    return await _judged(plan, image, end, gathered, paths, changed)
+        tested, paths = order.sha, frozenset()
+    changed = await lines_changed(order, mirror, tested)
+    outcome = await _judged(plan, image, end, gathered, paths, changed)
+    return await _shown(order, mirror, tested, outcome)
 
 
 async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome:
@@ -127,14 +130,38 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation,
     if tools.network != "none":
         tools.gate.begin()  # it takes as long as a plan does
     with timings.of("source"):
-        tree = await _unless(cancel, _source(order, mirror))
+        tested = await _unless(cancel, fetch_tested(order, mirror))
+        why = await skipped_by_marker(order, mirror)
+    if why is not None:
+        return Outcome(Conclusion.SKIPPED, why)
     with timings.of("plan"):
-        plan = await _unless(cancel, _plan(order, tools, tree))
+        plan = of_merge(order, tested.sha, await _unless(cancel, _plan(order, tools, tested.tree)))
+        why = await _unless(cancel, skipped_by_filters(order, mirror, plan))
     await sink(Planned(plan))
-    if not plan.profile.fast and not plan.profile.full:
+    if why is not None:
+        return Outcome(Conclusion.SKIPPED, why, plan=plan)
+    limited = plan.limited_to(order.tiers).profile
+    if not limited.fast and not limited.full:
         return _nothing_to_run(plan)
+    async with _beside(lines_changed(order, mirror, tested.sha)) as changing:
+        outcome = await _checked(order, tools, mirror, tested, plan, sink, cancel, timings, changing)
+    return await _shown(order, mirror, tested.sha, outcome)
+
+
+async def _checked(
+    order: Order,
+    tools: Tools,
+    mirror: Mirror,
+    tested: Tested,
+    plan: Plan,
+    sink: Sink,
+    cancel: Cancellation,
+    timings: Timings,
+    changing: asyncio.Task[ChangedLines | None],
+) -> Outcome:
+    """Get the image, run the job and return how it ended; findings are at their lines of what was tested."""
     with timings.of("image"):
-        ready = await _unless(cancel, _image(order, tools, mirror, plan, sink))
+        ready = await _unless(cancel, _image(order, tools, Commit(mirror.folder, tested.sha), plan, sink))
     image = ready.image
     if ready.plan != plan:
         plan = ready.plan
@@ -144,14 +171,30 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation,
     await sink(Entered(RunState.RUNNING))
     gathered = _Gathered(sink)
     with timings.of("job"):
-        end, plan = await _run(order, tools, mirror, plan, image, fault, gathered, cancel)
-    return await _judged(plan, image, end, gathered, tree.paths, await _changed(order, mirror))
+        end, plan = await _run(order, tools, mirror, tested.sha, plan, image, fault, gathered, cancel)
+    return await _judged(plan, image, end, gathered, tested.tree.paths, await changing)
 
 
-async def _changed(order: Order, mirror: Mirror) -> ChangedLines | None:
-    """Return the lines that the commit changed against its base, else its parent; None where that cannot be told."""
-    diff = await mirror.diff(order.base_sha if order.base_sha != order.sha else None, order.sha)
-    return None if diff is None else await asyncio.to_thread(changed_lines, diff)
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, _T]) -> AsyncIterator[asyncio.Task[_T]]:
+    """Have the work done beside what is inside; it ends with that."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _shown(order: Order, mirror: Mirror, tested: str, outcome: Outcome) -> Outcome:
+    """Return the outcome with its findings at their lines of the commit that GitHub shows, where a merge was tested."""
+    if tested == order.sha or not outcome.findings:
+        return outcome
+    try:
+        return replace(outcome, findings=await on_head(outcome.findings, mirror, merge=tested, head=order.sha))
+    except (DraftsmanError, OSError) as error:
+        log.warning("attempt %s: no findings, since they are not found in its head: %s", order.id, error)
+        return replace(outcome, findings=())
 
 
 async def _judged(
@@ -171,32 +214,11 @@ async def _judged(
     return _outcome(plan, image, end, findings)
 
 
-async def _source(order: Order, mirror: Mirror) -> Tree:
-    """Fetch the commit and return its tree. A damaged mirror is made anew, once."""
-    try:
-        return await _fetch(order, mirror)
-    except GitError as error:
-        log.warning("the mirror of %s is damaged and made anew: %s %s", order.repo, error, error.detail)
-    await mirror.set_aside()
-    return await _fetch(order, mirror)
-
-
-async def _fetch(order: Order, mirror: Mirror) -> Tree:
-    remote = await order.remote()
-    await mirror.fetch(remote, order.sha, order.id)
-    decides = order.sha if order.trusted else order.base_sha
-    if decides not in (None, order.sha):
-        await mirror.fetch(remote, decides, _base_of(order))
-    return await read_tree(mirror, order.sha, repo_file_from=decides, dockerfile=order.overrides.dockerfile)
-
-
-def _base_of(order: Order) -> str:
-    """Return the name under which the mirror keeps the base's commit for this run."""
-    return f"{order.id}-base"
-
-
 async def _plan(order: Order, tools: Tools, tree: Tree) -> Plan:
-    plan = await tools.planner.plan(
+    """Return the whole plan, of all tiers: the one that was kept, else a new one."""
+    if order.kept is not None and not order.rebuild:
+        return _taken(order.kept)
+    return await tools.planner.plan(
         tree,
         repo=order.repo,
         overrides=order.overrides,
@@ -204,9 +226,17 @@ async def _plan(order: Order, tools: Tools, tree: Tree) -> Plan:
         image_prefix=tools.image_prefix,
         ca_bundle=tools.build.ca_bundle is not None,
     )
-    fast = plan.profile.fast if Tier.FAST in order.tiers else ()
-    full = plan.profile.full if Tier.FULL in order.tiers else ()
-    return replace(plan, profile=replace(plan.profile, fast=fast, full=full))
+
+
+def _taken(kept: KeptPlan) -> Plan:
+    """Return the plan of an earlier attempt, saying whose it is; what was warned of that attempt's network is gone."""
+    plan = kept.plan
+    evidence = plan.evidence
+    if not any(one.decides == "plan" for one in evidence):
+        rule = "a re-run takes the plan that was kept; a rebuild makes it anew"
+        evidence = (Evidence("plan", None, None, f"as attempt {kept.number} planned it", rule), *evidence)
+    warnings = tuple(sentence for sentence in plan.warnings if not sentence.startswith(UNFENCED))
+    return replace(plan, evidence=evidence, warnings=warnings)
 
 
 async def _unless(cancel: Cancellation, work: Coroutine[Any, Any, _T]) -> _T:
@@ -224,7 +254,7 @@ async def _unless(cancel: Cancellation, work: Coroutine[Any, Any, _T]) -> _T:
         await asyncio.gather(task, told, return_exceptions=True)
 
 
-async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: Sink) -> Ready:
+async def _image(order: Order, tools: Tools, commit: Commit, plan: Plan, sink: Sink) -> Ready:
     async def building() -> None:
         await sink(Entered(RunState.BUILDING))
 
@@ -232,7 +262,6 @@ async def _image(order: Order, tools: Tools, mirror: Mirror, plan: Plan, sink: S
         await sink(Output("image", content))
 
     shop = Shop(tools.engine, tools.build, tools.build_lock, building, output, tools.build_records)
-    commit = Commit(mirror.folder, order.sha)
     return await ensure_image(
         shop, WantedImage(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
     )
@@ -242,6 +271,7 @@ async def _run(
     order: Order,
     tools: Tools,
     mirror: Mirror,
+    sha: str,
     plan: Plan,
     image: ImageUsed,
     fault: str,
@@ -260,9 +290,9 @@ async def _run(
     tools.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tools.scratch) as folder:
         remote = await order.remote() if plan.profile.submodules or plan.profile.lfs else None
-        fetching = whole_source(tools.mirrors, mirror, remote, order.sha, order.id, plan.profile, Path(folder))
+        fetching = whole_source(tools.mirrors, mirror, remote, sha, order.id, plan.profile, Path(folder))
         source = await _unless(cancel, fetching)
-        spec = replace(_spec(order, tools, plan, image), caches=mounts, network=network)
+        spec = replace(_spec(order, tools, plan, image), sha=sha, caches=mounts, network=network)
         return await run_job(tools.runner, spec, source, sink, _watching(tools, plan, cancel)), plan
 
 
@@ -272,7 +302,7 @@ def _spec(order: Order, tools: Tools, plan: Plan, image: ImageUsed) -> JobSpec:
         repo=order.repo,
         sha=order.sha,
         image=image.tag,
-        steps=plan.steps,
+        steps=plan.limited_to(order.tiers).steps,
         limits=limits_of(plan.profile.limits, tools.limits, tools.most),
         runtime=tools.runtime,
         labels={LABEL_INSTANCE: tools.instance},

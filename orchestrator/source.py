@@ -23,6 +23,8 @@ from draftsman.domain.plan import Tree
 from orchestrator.git import GitError, git, git_stream, token_config
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+# What git allows in the name of a branch, and no more than GitHub does.
+_BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]{1,255}")
 _FETCH_SECONDS = 900
 _MAX_FILES = 500_000
 _MAX_LISTING_BYTES = 128 * 2**20
@@ -89,8 +91,26 @@ class Mirror:
             await git("init", "--bare", "--quiet", cwd=self.folder)
             if not await self._has(sha):
                 await self._fetch(remote, sha, run)
-            await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
+            await self.hold(sha, run)
             os.utime(self.folder)  # upkeep removes mirrors that nobody fetched into for long
+
+    async def fetch_branch(self, remote: Remote, branch: str, run: str) -> str:
+        """Bring the newest commit of a branch here, kept as by `fetch`, and return its SHA. Raises as `fetch`."""
+        if not _BRANCH.fullmatch(branch):
+            raise SourceError(f"{branch!r} is no name of a branch.")
+        async with self._fetching:
+            await self._fetch(remote, f"refs/heads/{branch}", run)
+        found = await git("rev-parse", "--verify", f"refs/draftsman/run/{run}^{{commit}}", cwd=self.folder)
+        return found.decode().strip()
+
+    async def hold(self, sha: str, run: str) -> None:
+        """Keep a commit that is here by the run's ref."""
+        await git("update-ref", f"refs/draftsman/run/{run}", sha, cwd=self.folder)
+
+    async def held(self, run: str) -> str:
+        """Return the commit that the run's ref keeps."""
+        found = await git("rev-parse", "--verify", f"refs/draftsman/run/{run}", cwd=self.folder)
+        return found.decode().strip()
 
     def _remove_stale_locks(self) -> None:
         """Remove what a git that was killed long ago left locked."""
@@ -106,7 +126,7 @@ class Mirror:
             return False
         return True
 
-    async def _fetch(self, remote: Remote, sha: str, run: str) -> None:
+    async def _fetch(self, remote: Remote, wanted: str, run: str) -> None:
         config = token_config(remote.url, remote.token) if remote.token else {}
         if remote.pin:
             config["http.curloptResolve"] = remote.pin
@@ -115,13 +135,13 @@ class Mirror:
         if remote.is_local:
             config["protocol.file.allow"] = "always"
             options += ["--update-shallow", f"--upload-pack={_LOCAL_UPLOAD_PACK}"]
-        wanted = (f"+{sha}:refs/draftsman/run/{run}", "+refs/tags/*:refs/tags/*")
+        refs = (f"+{wanted}:refs/draftsman/run/{run}", "+refs/tags/*:refs/tags/*")
         try:
-            await git("fetch", *options, remote.url, *wanted, cwd=self.folder, config=config, timeout=_FETCH_SECONDS)
+            await git("fetch", *options, remote.url, *refs, cwd=self.folder, config=config, timeout=_FETCH_SECONDS)
         except GitError as error:
             if any(phrase in error.detail for phrase in _GONE):
                 raise CommitGoneError(
-                    f"The commit {sha[:12]} is not in {remote.name} any more: it was probably replaced by a force "
+                    f"{_named(wanted)} is not in {remote.name} any more: it was probably replaced by a force "
                     "push, or its branch was deleted."
                 ) from error
             if any(phrase in error.detail for phrase in _DAMAGED):
@@ -137,9 +157,14 @@ class Mirror:
             await asyncio.to_thread(shutil.rmtree, damaged, ignore_errors=True)
 
     async def release(self, run: str) -> None:
-        """Drop the run's ref: its commit may be cleaned up. A failure is logged, since it is no matter of the run."""
+        """Drop the run's ref, and those of names that begin with it and a hyphen: their commits may be cleaned up.
+
+        A failure is logged, since it is no matter of the run.
+        """
+        own = f"refs/draftsman/run/{run}"
         try:
-            await git("update-ref", "-d", f"refs/draftsman/run/{run}", cwd=self.folder)
+            listed = await git("for-each-ref", "--format=delete %(refname)", own, f"{own}-*", cwd=self.folder)
+            await git("update-ref", "--stdin", cwd=self.folder, stdin=listed)
         except (GitError, OSError) as error:
             log.warning("the ref of %s stays in %s: %s", run, self.folder, error)
 
@@ -228,6 +253,12 @@ class Mirror:
             cwd=self.folder,
             timeout=300,
         )
+
+
+def _named(wanted: str) -> str:
+    """Return what was to be fetched, as the first words of a sentence."""
+    branch = wanted.removeprefix("refs/heads/")
+    return f"The commit {wanted[:12]}" if branch == wanted else f"The branch {branch}"
 
 
 def _largest(path: str) -> int:

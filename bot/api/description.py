@@ -18,6 +18,12 @@ _COMMANDS: Schema = {
     "items": {"type": "string", "minLength": 1, "maxLength": rules.MAX_COMMAND},
 }
 
+_GLOBS: Schema = {
+    "type": "array",
+    "maxItems": rules.MAX_GLOBS,
+    "items": {"type": "string", "minLength": 1, "maxLength": rules.MAX_GLOB},
+}
+
 _VALUES: dict[str, Schema] = {
     "dockerfile_mode": {
         "type": "string",
@@ -52,9 +58,7 @@ _VALUES: dict[str, Schema] = {
     "full": {**_COMMANDS, "description": "Tests, in order; empty: none."},
     "allow_failure": {**_COMMANDS, "description": "Commands of the tiers that may fail without turning them red."},
     "artifacts": {
-        "type": "array",
-        "maxItems": rules.MAX_GLOBS,
-        "items": {"type": "string", "minLength": 1, "maxLength": rules.MAX_GLOB},
+        **_GLOBS,
         "description": "Files of the workspace to keep: paths, in which * stands for any name and ** for any folders.",
     },
     "limits": {
@@ -63,6 +67,12 @@ _VALUES: dict[str, Schema] = {
         "additionalProperties": {"type": ["number", "string"]},
         "description": "What differs from the instance's limits, never beyond what its administrator allows.",
     },
+    "paths": {
+        **_GLOBS,
+        "description": "Files whose change an event is checked for, with * and ** as above; none: all. A run of a "
+        "change that touches none of them is skipped.",
+    },
+    "paths_ignore": {**_GLOBS, "description": "Files whose change an event is not checked for, in the same way."},
     "submodules": {
         "type": "boolean",
         "description": "Whether the files of submodules are fetched into the checkout; not by default.",

@@ -68,6 +68,13 @@ def set_command(
         Commands, typer.Option(metavar="GLOB", help="Files to keep; may be given several times.")
     ] = None,
     limit: Annotated[Commands, typer.Option(metavar="NAME=VALUE", help=f"A limit: {', '.join(LIMITS)}.")] = None,
+    path: Annotated[
+        Commands,
+        typer.Option(metavar="GLOB", help="Files whose change is checked, others' is not; may be given several times."),
+    ] = None,
+    ignore_path: Annotated[
+        Commands, typer.Option(metavar="GLOB", help="Files whose change is not checked; may be given several times.")
+    ] = None,
     submodules: Annotated[
         bool | None,
         typer.Option("--submodules/--no-submodules", help="Fetch the files of submodules.", show_default=False),
@@ -98,6 +105,8 @@ def set_command(
         "allow_failure": allow_failure,
         "artifacts": artifact,
         "limits": _pairs(limit, "--limit"),
+        "paths": path,
+        "paths_ignore": ignore_path,
         "submodules": submodules,
         "lfs": lfs,
     }

@@ -28,6 +28,8 @@ _HINTS: Mapping[str, str] = {
     "allow_failure": "commands that may fail without turning anything red",
     "artifacts": "files to keep: paths, with * for any name and ** for any folders",
     "limits": f"at most what the administrator allows: {', '.join(LIMITS)}",
+    "paths": "a change that touches none of these is not checked, with * for any name and ** for any folders",
+    "paths_ignore": "files that a change is not checked for",
     "submodules": "true fetches the files of submodules",
     "lfs": "true fetches the files of Git LFS",
 }
@@ -42,6 +44,8 @@ _EXAMPLES: Mapping[str, Value] = {
     "allow_failure": ("npm audit",),
     "artifacts": ("build/report.html",),
     "limits": (("memory_mb", "2048"),),
+    "paths": ("src/**", "tests/**"),
+    "paths_ignore": ("docs/**", "**/*.md"),
 }
 """What is shown where there is nothing to show."""
 

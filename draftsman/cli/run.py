@@ -50,7 +50,7 @@ async def run(
     cancel = _cancel_on_interrupt()
     async with tools.opened(settings, lambda _: nullcontext(), instance=f"run-{run_id}", remember_fence=True) as kit:
         try:
-            outcome = await execute(order, kit, terminal.TerminalSink(shown), cancel)
+            outcome = await execute(order, kit, terminal.TerminalSink(shown, order.tiers), cancel)
         finally:
             await release(order.id, order.identity, kit)
     terminal.show_outcome(shown, outcome)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 
 from rich.console import Console
 from rich.markup import escape
 
 from draftsman.ansi import HarmlessLines, harmless
 from draftsman.domain.outcome import Outcome, StepResult
+from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Conclusion, RunState
 from draftsman.log_commands import shown_lines
@@ -40,8 +42,9 @@ def quoted(text: str) -> str:
 class TerminalSink:
     """Shows an attempt's progress as it happens: steps with marks, their output indented below."""
 
-    def __init__(self, shown: Console) -> None:
+    def __init__(self, shown: Console, tiers: Collection[Tier] = CHECKED_TIERS) -> None:
         self._console = shown
+        self._tiers = tiers
         self._lines = HarmlessLines(colours=shown.is_terminal and not shown.no_color)
 
     async def __call__(self, progress: Progress) -> None:
@@ -52,11 +55,12 @@ class TerminalSink:
             case Entered(RunState.PREPARING):
                 self._say("[bold]●[/] fetching the source and planning")
             case Planned(plan):
+                limited = plan.limited_to(self._tiers).profile
                 named = (f"{chain.ecosystem} {chain.version}".strip() for chain in plan.toolchains)
                 chains = ", ".join(named) or "no language"
                 self._say(
                     f"[bold]●[/] plan: {quoted(chains)}, {quoted(plan.profile.dependency_manager)}, "
-                    f"{len(plan.profile.fast)} fast and {len(plan.profile.full)} full checks"
+                    f"{len(limited.fast)} fast and {len(limited.full)} full checks"
                 )
                 for warning in plan.warnings:
                     self._say(f"  [yellow]{quoted(warning)}[/]")

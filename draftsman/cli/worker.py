@@ -60,8 +60,9 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             per_repository=settings.concurrency_per_repository,
             lease_seconds=settings.lease_seconds,
             kept_log_bytes=int(settings.job_log_kept_mb * 2**20),
+            admission=settings.admission,
         )
-        execute = executor(pool, engine_tools.ready, github.contents_token)
+        execute = executor(pool, engine_tools.ready, github.contents_token, skip_markers=settings.skip_markers)
         claims = Claims(pool, execute, rules, release=releaser(engine_tools.ready))
         await until_told(
             claims.run(),

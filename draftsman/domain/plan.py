@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -42,6 +43,8 @@ class Profile:
     that is built (None: the last one), `build_args` are the values of its ARGs; both count for a path only.
     `allow_failure` names the commands that may fail, `artifacts` the files to keep (globs below the workspace),
     `limits` what differs from the instance's own limits (`orchestrator/limits.py`).
+    `paths` and `paths_ignore` are globs of files: an event whose change touches none that counts runs nothing
+    (`orchestrator/filters.py`).
     `submodules` and `lfs` say whether the files of submodules and of Git LFS are fetched into the checkout.
     """
 
@@ -57,6 +60,8 @@ class Profile:
     limits: tuple[tuple[str, str], ...] = ()
     submodules: bool = False
     lfs: bool = False
+    paths: tuple[str, ...] = ()
+    paths_ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class ProfileOverrides:
     limits: tuple[tuple[str, str], ...] = ()
     submodules: bool | None = None
     lfs: bool | None = None
+    paths: tuple[str, ...] | None = None
+    paths_ignore: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that an attempt executes, fixed before it starts.
+    """Everything that a run executes, fixed before it starts; an attempt may be limited to one of its tiers.
 
     `dockerfile` is the text that is built: generated, edited by a person, or the file at `profile.dockerfile`, which
     was inferred where `inferred_dockerfile` says so. `fallback` is the generated Dockerfile for where this one may not
@@ -126,6 +133,12 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     fallback: str | None = None
     inferred_dockerfile: bool = False
+
+    def limited_to(self, tiers: Collection[Tier]) -> Plan:
+        """Return the plan with the checks of these tiers alone. The set-up stays: each of them needs it."""
+        fast = self.profile.fast if Tier.FAST in tiers else ()
+        full = self.profile.full if Tier.FULL in tiers else ()
+        return replace(self, profile=replace(self.profile, fast=fast, full=full))
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -26,6 +26,8 @@ FIELDS = (
     "allow_failure",
     "artifacts",
     "limits",
+    "paths",
+    "paths_ignore",
     "submodules",
     "lfs",
     "generated_dockerfile",
@@ -51,6 +53,8 @@ _BLANK: dict[str, Value] = {
     "allow_failure": (),
     "artifacts": (),
     "limits": (),
+    "paths": (),
+    "paths_ignore": (),
     "submodules": False,
     "lfs": False,
 }

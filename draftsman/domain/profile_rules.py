@@ -348,6 +348,8 @@ _READERS: Mapping[str, Callable[[object], Value]] = {
     "allow_failure": _commands,
     "artifacts": _globs,
     "limits": _limits,
+    "paths": _globs,
+    "paths_ignore": _globs,
     "submodules": _yes_or_no,
     "lfs": _yes_or_no,
     "generated_dockerfile": _dockerfile_text,

@@ -5,12 +5,13 @@ A worker's writes carry the epoch of its claim: once the lease is lost, they cha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import PHASES, ImageUsed, Outcome
@@ -18,6 +19,8 @@ from draftsman.domain.plan import Plan, Tier
 from draftsman.domain.run import ACTIVE_STATES, Attempt, Conclusion, Run, RunState, Trust
 from draftsman.store.database import Database, clean
 from draftsman.store.repositories import repository_of
+
+log = logging.getLogger(__name__)
 
 _PLAN = TypeAdapter(Plan)
 _IMAGE = TypeAdapter(ImageUsed)
@@ -234,6 +237,27 @@ async def plan_of(db: Database, attempt_id: UUID) -> Plan | None:
     """Return the attempt's plan, or None before it is made."""
     kept = await db.fetchval("SELECT plan FROM attempts WHERE id = $1", attempt_id)
     return None if kept is None else _PLAN.validate_python(kept)
+
+
+async def kept_plan_of(db: Database, attempt: Attempt) -> tuple[Plan, int] | None:
+    """Return the newest plan of the run's earlier attempts of the same trust, and that attempt's number, or None.
+
+    One that this version cannot read any more counts as none.
+    """
+    row = await db.fetchrow(
+        "SELECT plan, number FROM attempts WHERE run_id = $1 AND number < $2 AND trust = $3 AND plan IS NOT NULL "
+        "ORDER BY number DESC LIMIT 1",
+        attempt.run.id,
+        attempt.number,
+        attempt.trust,
+    )
+    if row is None:
+        return None
+    try:
+        return _PLAN.validate_python(row["plan"]), row["number"]
+    except ValidationError as error:
+        log.warning("the plan of attempt %d of run %s is planned anew: %s", row["number"], attempt.run.id, error)
+        return None
 
 
 async def image_of(db: Database, attempt_id: UUID) -> ImageUsed | None:

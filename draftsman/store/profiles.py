@@ -37,6 +37,8 @@ _VALUES = (
     "allow_failure",
     "artifacts",
     "limits",
+    "paths",
+    "paths_ignore",
     "submodules",
     "lfs",
     "generated_dockerfile",

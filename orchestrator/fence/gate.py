@@ -101,6 +101,10 @@ class FenceGate:
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+UNFENCED = "The job ran without a network fence"
+"""How the warning of `choose_network` begins."""
+
+
 def choose_network(policy: Policy, *, trusted: bool, fault: str, required: bool) -> tuple[Network, str]:
     """Return which network a job gets, and a warning that goes with it, else empty. Pure.
 
@@ -122,4 +126,4 @@ def choose_network(policy: Policy, *, trusted: bool, fault: str, required: bool)
             "without it.",
             fault,
         )
-    return "open", f"The job ran without a network fence: {fault}"
+    return "open", f"{UNFENCED}: {fault}"

@@ -261,6 +261,8 @@ def _profile(
         allow_failure=overrides.allow_failure or (),
         artifacts=overrides.artifacts or (),
         limits=overrides.limits,
+        paths=overrides.paths or (),
+        paths_ignore=overrides.paths_ignore or (),
         submodules=bool(overrides.submodules),
         lfs=bool(overrides.lfs),
     )

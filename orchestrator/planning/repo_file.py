@@ -31,13 +31,12 @@ KEYS = (
     "build_args",
     "allow_failure",
     "artifacts",
+    "paths",
+    "paths_ignore",
     "submodules",
     "lfs",
 )
 """The keys of the file: fields of the profile, called as they are there."""
-
-RESERVED = ("filters",)
-"""Keys of parts that are still to come."""
 
 MAX_BYTES = 32 * 1024
 
@@ -52,7 +51,6 @@ class RepoFile:
 
     values: Mapping[str, Value] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
-    reserved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +81,15 @@ class Said:
 def join(tree: Tree, overrides: ProfileOverrides, trail: Trail) -> Said:
     """Return the profile's overrides with what the repository's file says for the fields they leave open.
 
-    Notes the choice of a Dockerfile's stage and arguments, and warns of keys without effect. Raises PlanError, with
-    file and line, for a file that is malformed.
+    Notes what is set that no tier or image shows. Raises PlanError, with file and line, for a file that is malformed.
     """
     file = read_repo_file(tree)
-    for key in file.reserved:
-        place = f"{NAME}:{file.lines.get(key, 1)}"
-        trail.warn(f"{place}: `{key}` has no effect yet: this version of Draftsman reads no {key} from a repository.")
     taken = frozenset(name for name in file.values if not _is_decided(overrides, name))
     setting: dict[str, Any] = {name: file.values[name] for name in taken}
     if "dockerfile" in setting:
         setting["dockerfile_mode"] = "path"
     said = Said(replace(overrides, **setting), file, taken)
-    extras = ("allow_failure", "artifacts", "limits", *SWITCHES)
+    extras = ("allow_failure", "artifacts", "limits", "paths", "paths_ignore", *SWITCHES)
     for name in ("dockerfile_mode", "dockerfile_target", "build_args", *extras):
         value = getattr(said.overrides, name)
         if _is_set(said.overrides, name) and value != "path":
@@ -114,14 +108,14 @@ def read_repo_file(tree: Tree) -> RepoFile:
         raise malformed(NAME, 1, f"this file has more than {MAX_BYTES // 1024} KiB. Say less in it.")
     document = read_toml(tree, NAME)
     text = tree.text(NAME) or ""
-    unknown = [key for key in document if key not in KEYS and key not in RESERVED][:MAX_ERRORS]
-    lines = {key: _line(text, key) for key in (*KEYS, *RESERVED, *unknown) if key in document}
+    unknown = [key for key in document if key not in KEYS][:MAX_ERRORS]
+    lines = {key: _line(text, key) for key in (*KEYS, *unknown) if key in document}
     errors = [_unknown(key) for key in unknown]
     values = check_fields({key: value for key, value in document.items() if key in KEYS}, errors)
     values = check_together(values, errors)
     if errors:
         raise PlanError("; ".join(_sentence(error, lines) for error in errors))
-    return RepoFile(values, lines, tuple(key for key in RESERVED if key in document))
+    return RepoFile(values, lines)
 
 
 def named_dockerfile(content: bytes | None) -> str | None:
@@ -149,7 +143,7 @@ def _is_set(overrides: ProfileOverrides, name: str) -> bool:
 
 
 def _unknown(key: str) -> FieldError:
-    return FieldError(key, f"this is no key of {NAME}. The keys are {', '.join((*KEYS, *RESERVED))}.")
+    return FieldError(key, f"this is no key of {NAME}. The keys are {', '.join(KEYS)}.")
 
 
 def _sentence(error: FieldError, lines: Mapping[str, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Entered, Output, Sink
 from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, RunState, Trust
-from draftsman.store import attempts, audit, leases, logs, runs
+from draftsman.settings import Settings
+from draftsman.store import approvals, attempts, audit, installations, leases, logs, runs
 from draftsman.store.database import Pool
 from draftsman.store.runs import Wanted
 from orchestrator.cancellation import Cancellation
@@ -70,6 +72,58 @@ async def test_untrusted_code_is_never_claimed(pool: Pool[Any]) -> None:
     assert await claim(pool) is None
     await pool.execute("UPDATE attempts SET state = 'queued' WHERE id = $1", attempt_id)
     assert await claim(pool) is None
+
+
+async def test_an_untrusted_attempt_is_claimed_once_its_commit_was_approved_whatever_queued_it(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a", trust=Trust.UNTRUSTED)
+    attempt = await attempts.get(pool, attempt_id)
+    assert attempt is not None
+    async with pool.acquire() as connection, connection.transaction():
+        await approvals.approve(connection, attempt.run.id, by="alice", reason="looked at it")
+    claimed = await claim(pool)
+    assert claimed is not None
+    assert (claimed.id, claimed.trust) == (attempt_id, Trust.UNTRUSTED)
+    await pool.execute("UPDATE attempts SET state = 'queued' WHERE id = $1", attempt_id)
+    await pool.execute("DELETE FROM approvals")
+    assert await claim(pool) is None
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "approved", "taken"),
+    [
+        ((), (), False, False),
+        ((), (), True, True),
+        (("acme",), (), False, True),
+        (("Acme/Widgets1",), (), False, True),
+        (("*",), (), False, True),
+        (("other", "acme/widgets2"), (), True, False),
+        (("*",), ("ACME",), True, False),
+        ((), ("acme/widgets1",), True, False),
+    ],
+)
+async def test_only_an_admitted_repository_is_executed(
+    pool: Pool[Any], allow: tuple[str, ...], deny: tuple[str, ...], approved: bool, taken: bool
+) -> None:
+    executed = asyncio.Event()
+
+    async def execute(_: Attempt, __: Sink, ___: asyncio.Event) -> Outcome:
+        executed.set()
+        return SUCCESS
+
+    async with pool.acquire() as connection:
+        await installations.note(connection, 7, account="acme", account_id=1)
+        if approved:
+            await installations.decide(connection, 7, approved=True, by="admin")
+    attempt_id = await queue_run(pool, "a")
+    admission = Settings(allow=allow, deny=deny).admission
+    claims = asyncio.create_task(Claims(pool, execute, replace(rules(), admission=admission)).run())
+    if taken:
+        assert (await finished(pool, attempt_id)).conclusion is Conclusion.SUCCESS
+    else:
+        await asyncio.sleep(0.5)
+        assert not executed.is_set()
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
 
 
 async def test_a_trusted_event_runs_a_commit_that_waited_for_approval(pool: Pool[Any]) -> None:

@@ -132,10 +132,14 @@ def test_what_is_wrong_is_said_with_file_and_line(text: str, says: str) -> None:
         plan(text)
 
 
-def test_keys_of_parts_that_are_to_come_are_only_warned_of() -> None:
-    made = plan('fast = ["a"]\n[filters]\npaths = ["docs/**"]\n')
-    assert made.profile.fast == ("a",)
-    assert [one for one in made.warnings if ".draftsman.toml:2: `filters` has no effect yet" in one]
+def test_a_repository_says_which_files_count_and_the_profile_says_it_instead() -> None:
+    said = 'fast = ["a"]\npaths = ["src/**"]\npaths_ignore = ["**/*.md"]\n'
+    made = plan(said)
+    assert (made.profile.paths, made.profile.paths_ignore) == (("src/**",), ("**/*.md",))
+    shown = [(one.decides, one.value, one.line) for one in made.evidence if one.decides.startswith("paths")]
+    assert shown == [("paths", "src/**", 2), ("paths_ignore", "**/*.md", 3)]
+    made = plan(said, overrides=ProfileOverrides(paths=(), paths_ignore=("docs/**",)))
+    assert (made.profile.paths, made.profile.paths_ignore) == ((), ("docs/**",))
 
 
 def test_a_repository_says_what_may_fail_and_what_is_kept_and_nothing_of_its_limits() -> None:
