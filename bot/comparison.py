@@ -90,8 +90,12 @@ def verdict_note(steps: Iterable[StepRecord], findings: Sequence[Finding], base:
     if not known:
         return ""
     name, sha = base.branch.shown, base.short_sha
-    if not all(known):
+    if not any(known):
         return f"was green at {sha}" if base.branch.is_own else f"new here: {name} passes ({sha})"
+    if not all(known):
+        news = known.count(False)
+        where = sha if base.branch.is_own else f"{name}, {sha}"
+        return f"{news} of {len(failed)} failures {'is' if news == 1 else 'are'} new since {where}"
     too = f"failed at {sha} too" if base.branch.is_own else f"fails on {name} too ({sha})"
     more = sum(is_new(found, base) is True for found in findings)
     if not more or not base.findings:

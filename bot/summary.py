@@ -34,19 +34,16 @@ _LEVELS = {Level.FAILURE: "❌", Level.WARNING: "⚠️", Level.NOTICE: "ℹ️"
 
 def summary(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Finding, ...], *, most: int) -> str:
     """Return the summary in Markdown, at most `LIMIT` bytes. `most` is how many findings become annotations."""
-    parts = [
-        _opening(view, tier, verdict),
-        *([] if is_left_out(view, tier) else _body(view, tier, verdict, findings, most)),
-        _links(view, tier),
-    ]
+    opening, links = _opening(view, tier, verdict), _links(view, tier)
+    middle = [] if is_left_out(view, tier) else _body(view, tier, verdict, findings, most)
+    room = LIMIT - size(opening) - size(links) - 2
     kept: list[str] = []
-    room = LIMIT
-    for part in filter(None, parts):
-        room -= size(part) + 2
-        if room < 0:
-            break
-        kept.append(part)
-    return "\n\n".join(kept)
+    for part in filter(None, middle):
+        # Whole or not at all: a cut would leave a fence or an element open.
+        if size(part) + 2 <= room:
+            room -= size(part) + 2
+            kept.append(part)
+    return "\n\n".join([opening, *kept, links])
 
 
 def _body(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Finding, ...], most: int) -> list[str]:
@@ -170,9 +167,8 @@ def _written(view: CheckView) -> str:
     text = plain(view.written).strip()
     if not text:
         return ""
-    shown = escape(text, 8_000)
-    quoted = "\n".join(f"> {line}" for line in shown.splitlines())
-    return f"The checks wrote:\n\n{quoted}"
+    lines = [f"> {escape(line, 1_000)}".rstrip() for line in text.split("\n")]
+    return f"The checks wrote:\n\n{fit(lines, 8_000, '> … {left} more lines')}"
 
 
 def _warnings(view: CheckView) -> str:
