@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.comparison import SHORT_SHA, Base, base_branch
 from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Plan, Tier
-from draftsman.domain.run import Attempt, Ref
+from draftsman.domain.run import Attempt, Naming, RefKind
 from draftsman.store.steps import StepRecord
 
 
@@ -17,7 +18,8 @@ class CheckView:
     """An attempt, read at one moment. `log_tail` is the end of the log that explains the tier shown.
 
     `details_url` is the run's page; `timings` maps phases to seconds and is empty while the attempt goes on. `written`
-    is the Markdown of the job itself; `artifacts` counts the files that it left.
+    is the Markdown of the job itself; `artifacts` counts the files that it left. `base` is what failures are seen
+    against, None where there is nothing to compare with.
     """
 
     attempt: Attempt
@@ -26,15 +28,30 @@ class CheckView:
     image: ImageUsed | None = None
     steps: tuple[StepRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
-    refs: tuple[Ref, ...] = ()
+    namings: tuple[Naming, ...] = ()
     log_tail: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
     written: str = ""
     artifacts: int = 0
+    base: Base | None = None
 
     def of(self, tier: Tier) -> tuple[StepRecord, ...]:
         """Return the steps of the tier, in order."""
         return tuple(step for step in self.steps if step.tier is tier)
+
+    @property
+    def merged_into(self) -> str:
+        """Return `merged into main at abc1234` for a run that tests the merge, empty for one of the commit as it is."""
+        sha = self.attempt.run.merge_base_sha
+        if sha is None:
+            return ""
+        return f"merged into {base_branch(self.attempt.run, self.namings).shown} at {sha[:SHORT_SHA]}"
+
+    @property
+    def pull_number(self) -> str | None:
+        """Return the number of the newest pull request that names the commit, None where none does."""
+        numbers = [one.ref.name for one in self.namings if one.ref.kind is RefKind.PULL_REQUEST]
+        return next((number for number in reversed(numbers) if number.isdecimal()), None)
 
     @property
     def failed_steps(self) -> tuple[StepRecord, ...]:

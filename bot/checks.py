@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from bot.actions import Action, actions
 from bot.annotations import MOST, Annotation, annotation, of_tier
 from bot.check_view import CheckView
 from bot.markdown import fence, plain
 from bot.summary import LIMIT, summary
-from bot.verdict import verdict
-from draftsman.domain.plan import CHECKED_TIERS, Tier
+from bot.verdict import is_left_out, verdict
+from draftsman.domain.plan import Tier
 
 LOG_BYTES = 32 * 1024
 """Of the end of the log in `output.text`. GitHub takes twice as much; nobody scrolls through it there."""
+
+_EXTERNAL_ID = re.compile(
+    r"(?P<run>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(?P<number>[1-9][0-9]{0,8})/(?P<tier>fast|full)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class CheckBody:
     summary: str
     text: str | None
     annotations: tuple[Annotation, ...]
+    actions: tuple[Action, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -54,6 +61,8 @@ class CheckBody:
             "started_at": self.started_at,
             "completed_at": self.completed_at,
             "output": {key: value for key, value in output.items() if value},
+            # Always: those that are left out of an update stay.
+            "actions": [asdict(action) for action in self.actions],
         }
         return {key: value for key, value in body.items() if value is not None}
 
@@ -64,50 +73,57 @@ def shown_conclusion(digest: str | None) -> str | None:
     return rest.partition(":")[0] if status == "completed" else None
 
 
-def parse_external_id(text: str) -> tuple[UUID, int, Tier] | None:
-    """Return run, number of the attempt and tier out of an `external_id` of ours, None for any other text."""
-    run, number, tier = (*text.split("/"), "", "")[:3] if text.count("/") == 2 else ("", "", "")
-    if tier not in CHECKED_TIERS or not number.isdecimal() or len(number) > 9:
-        return None
-    try:
-        return UUID(run), int(number), Tier(tier)
-    except ValueError:
-        return None
-
-
 def check_run_name(tier: Tier) -> str:
     """Return the name that branch protection rules require."""
     return f"Draftsman / {tier}"
 
 
+def external_id(run_id: UUID, number: int, tier: Tier) -> str:
+    """Return the `external_id` of an attempt's check run, by which it is found again."""
+    return f"{run_id}/{number}/{tier}"
+
+
+def parse_external_id(text: str) -> tuple[UUID, int, Tier] | None:
+    """Return run, number of the attempt and tier that an `external_id` of ours names, None for any other text."""
+    found = _EXTERNAL_ID.fullmatch(text)
+    return None if found is None else (UUID(found["run"]), int(found["number"]), Tier(found["tier"]))
+
+
 def check_run_body(view: CheckView, tier: Tier) -> CheckBody:
     """Return the body of the tier's check run as the attempt stands."""
     attempt = view.attempt
-    findings = of_tier(view.findings, tier)
+    asked = not is_left_out(view, tier)
+    findings = of_tier(view.findings, tier) if asked else ()
     found = verdict(view, tier, findings)
     shown = tuple(annotation(finding) for finding in findings[:MOST])
     completed = found.status == "completed"
-    tail = plain(view.log_tail).strip() if completed and attempt.started_at else ""
+    # What was not asked for is told once: nothing of it changes as the attempt goes on.
+    started = attempt.started_at if asked else None
+    tail = plain(view.log_tail).strip() if completed and started else ""
     return CheckBody(
         name=check_run_name(tier),
         status=found.status,
         conclusion=found.conclusion,
-        external_id=f"{attempt.run.id}/{attempt.number}/{tier}",
+        external_id=external_id(attempt.run.id, attempt.number, tier),
         details_url=view.details_url,
-        started_at=None if attempt.started_at is None else _timestamp(attempt.started_at),
-        completed_at=_completed_at(view, tier) if completed else None,
-        title=found.title,
+        started_at=None if started is None else _timestamp(started),
+        completed_at=_completed_at(view, tier) if completed and asked else None,
+        title=found.line,
         summary=summary(view, tier, found, findings, most=MOST),
         text=fence(tail, min(LOG_BYTES, LIMIT)) if tail else None,
         annotations=shown,
+        actions=actions(view, tier, completed=completed),
     )
 
 
 def log_sections(view: CheckView, tier: Tier) -> frozenset[str] | None:
     """Return the sections of the log whose end explains the tier, None for the whole log.
 
-    The failing step's where one failed; else the tier's own; else everything, since the trouble came earlier.
+    The failing step's where one failed; else the tier's own; else everything, since the trouble came earlier. None of
+    it for a tier that was not asked for.
     """
+    if tier not in view.attempt.tiers:
+        return frozenset()
     failed = view.culprit
     if failed is not None and failed.tier in (Tier.SETUP, tier):
         return frozenset({failed.id})

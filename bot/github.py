@@ -1,8 +1,9 @@
 """GitHub's REST API as our App: its JWT, narrowed installation tokens, requests with limits.
 
 Every request is made once, or once more where GitHub asks for it (a token that expired, a repository that was
-renamed). Trying again later is the caller's: it gets a GitHubError that says whether and when. Tokens reach
-GitHub's own address only and are never logged.
+renamed). Trying again later is the caller's: it gets a GitHubError that says whether and when. What an installation
+may still ask is counted (`bot/budget.py`); nothing is held back here: whoever has work for one asks `paused_until`
+first. Tokens reach GitHub's own address only and are never logged.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import aiohttp
 import jwt
 from gidgethub.sansio import create_headers
 
+from bot.budget import Budget
 from bot.github_error import GitHubError, refusal
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
@@ -93,12 +95,34 @@ class GitHub:
         self._api_url = api_url.rstrip("/")
         self._clock_ahead = 0.0
         self._tokens: dict[_TokenKey, asyncio.Task[_Token]] = {}
+        self._budgets: dict[int, Budget] = {}
         self._app_jwt()
 
     @property
     def clock_ahead(self) -> float:
         """Return the seconds that GitHub's clock is ahead of ours, by its newest answer; 0 before the first."""
         return self._clock_ahead
+
+    def paused_until(self, installation_id: int) -> float:
+        """Return until when GitHub is to be left alone with this installation, in seconds of `time.monotonic`.
+
+        It lies in the past where it may be asked now. All work for an installation waits for it.
+        """
+        return self._budget(installation_id).paused_until(time.monotonic())
+
+    def paused(self) -> dict[int, float]:
+        """Return the installations that GitHub is to be left alone with, and until when (`time.monotonic`)."""
+        now = time.monotonic()
+        until = {known: budget.paused_until(now) for known, budget in self._budgets.items()}
+        return {known: at for known, at in until.items() if at > now}
+
+    def thrifty(self) -> list[int]:
+        """Return the installations whose requests run short: only what must be told is worth one."""
+        now = time.monotonic()
+        return [known for known, budget in self._budgets.items() if budget.is_thrifty(now)]
+
+    def _budget(self, installation_id: int) -> Budget:
+        return self._budgets.get(installation_id, Budget())
 
     async def as_app(
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
@@ -126,15 +150,22 @@ class GitHub:
 
         `path` is relative to the API's address and begins with a slash. Raises GitHubError.
         """
-        token = await self.token(repository, permissions)
+        installation_id = repository.installation_id
         try:
-            return await self._send(method, path, {"oauth_token": token}, body, query)
+            token = await self.token(repository, permissions)
+            try:
+                return await self._send(method, path, {"oauth_token": token}, body, query, installation_id)
+            except GitHubError as error:
+                if error.status != 401:
+                    raise
+            self._tokens.pop(_key(repository, permissions), None)
+            token = await self.token(repository, permissions)
+            return await self._send(method, path, {"oauth_token": token}, body, query, installation_id)
         except GitHubError as error:
-            if error.status != 401:
-                raise
-        self._tokens.pop(_key(repository, permissions), None)
-        token = await self.token(repository, permissions)
-        return await self._send(method, path, {"oauth_token": token}, body, query)
+            if error.limited and error.retry_after is not None and installation_id is not None:
+                refused = self._budget(installation_id).refused(error.retry_after, time.monotonic())
+                self._budgets[installation_id] = refused
+            raise
 
     async def contents_token(self, repository: Repository) -> str:
         """Return a token that reads this repository alone, for 5 minutes at least. Raises GitHubError."""
@@ -189,16 +220,42 @@ class GitHub:
             ) from None
 
     async def _send(
-        self, method: str, path: str, credential: dict[str, str], body: Any, query: Mapping[str, str] | None
+        self,
+        method: str,
+        path: str,
+        credential: dict[str, str],
+        body: Any,
+        query: Mapping[str, str] | None,
+        installation_id: int | None = None,
     ) -> Answer:
-        answer = await self._once(method, self._api_url + path, credential, body, query)
+        answer = await self._counted(installation_id, method, self._api_url + path, credential, body, query)
         if answer.status not in REDIRECTS:
             return self._success(f"{method} {path}", answer)
         # A renamed repository. The request goes there as it is: aiohttp would turn a POST into a GET.
         location = answer.headers.get("Location", "")
         if not location.startswith(f"{self._api_url}/"):
             raise GitHubError(f"GitHub redirected {method} {path} to another host.", status=answer.status)
-        return self._success(f"{method} {path}", await self._once(method, location, credential, body, None))
+        moved = await self._counted(installation_id, method, location, credential, body, None)
+        return self._success(f"{method} {path}", moved)
+
+    async def _counted(
+        self,
+        installation_id: int | None,
+        method: str,
+        url: str,
+        credential: dict[str, str],
+        body: Any,
+        query: Mapping[str, str] | None,
+    ) -> Answer:
+        """Send the request once, and keep what it costs the installation; None: it costs none."""
+        if installation_id is None:
+            return await self._once(method, url, credential, body, query)
+        self._budgets[installation_id] = self._budget(installation_id).sending(method, time.monotonic())
+        answer = await self._once(method, url, credential, body, query)
+        self._budgets[installation_id] = self._budget(installation_id).answered(
+            answer.headers, githubs_time=self._now(), now=time.monotonic()
+        )
+        return answer
 
     def _success(self, what: str, answer: Answer) -> Answer:
         if not 200 <= answer.status < 300:

@@ -63,12 +63,18 @@ def one_line(text: str) -> str:
     return " ".join(plain(text).split())
 
 
+def _short(text: str, limit: int) -> str:
+    """Return the text in one line of at most `limit` bytes, without reading all of a huge one."""
+    head = text[: 10 * limit]
+    return cut(one_line(head) + ("…" if len(head) < len(text) else ""), limit)
+
+
 def escape(text: str, limit: int = 500) -> str:
     """Return a line of prose whose punctuation is only punctuation, and in which nobody, and no issue, is mentioned.
 
     What stands between two backticks, as the messages of tools have it, is shown as code.
     """
-    parts = _CODE_IN_PROSE.split(cut(one_line(text), limit))
+    parts = _CODE_IN_PROSE.split(_short(text, limit))
     return "".join(code(part[1:-1], limit) if at % 2 else _prose(part) for at, part in enumerate(parts))
 
 
@@ -82,7 +88,7 @@ def code(text: str, limit: int = 200) -> str:
     A code span cannot carry a backslash before a pipe in a table whichever way it is escaped, so that
     anything but a plain text becomes an element with entities.
     """
-    shown = cut(one_line(text), limit)
+    shown = _short(text, limit)
     if _PLAIN_CODE.fullmatch(shown):
         return f"`{shown}`"
     entities = html.escape(shown)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.advice import how_to_approve, looked_for, not_asked, why_it_does_not_run
 from bot.check_view import CheckView
+from bot.comparison import is_new, step_note
 from bot.duration import duration
 from bot.markdown import code, escape, fence, fit, plain, size, table
-from bot.verdict import Verdict, count
+from bot.verdict import Verdict, count, is_left_out
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.plan import Evidence, Plan, Tier
-from draftsman.domain.run import Conclusion, RefKind, RunState
+from draftsman.domain.run import Conclusion, RunState
 from draftsman.store.steps import StepRecord
 
 LIMIT = 65_535
@@ -32,39 +34,33 @@ _LEVELS = {Level.FAILURE: "❌", Level.WARNING: "⚠️", Level.NOTICE: "ℹ️"
 
 def summary(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Finding, ...], *, most: int) -> str:
     """Return the summary in Markdown, at most `LIMIT` bytes. `most` is how many findings become annotations."""
-    parts = [
-        _opening(view, tier, verdict),
-        _findings(findings, most=most),
+    opening, links = _opening(view, tier, verdict), _links(view, tier)
+    middle = [] if is_left_out(view, tier) else _body(view, tier, verdict, findings, most)
+    room = LIMIT - size(opening) - size(links) - 2
+    kept: list[str] = []
+    for part in filter(None, middle):
+        # Whole or not at all: a cut would leave a fence or an element open.
+        if size(part) + 2 <= room:
+            room -= size(part) + 2
+            kept.append(part)
+    return "\n\n".join([opening, *kept, links])
+
+
+def _body(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Finding, ...], most: int) -> list[str]:
+    return [
+        _findings(view, findings, most=most),
         "" if verdict.conclusion == "neutral" else _steps(view, tier),
         _written(view),
-        _image(view),
         warnings(view.plan),
-        evidence(view.plan),
-        _links(view),
+        _plan(view),
     ]
-    kept: list[str] = []
-    room = LIMIT
-    for part in filter(None, parts):
-        room -= size(part) + 2
-        if room < 0:
-            break
-        kept.append(part)
-    return "\n\n".join(kept)
 
 
 def _opening(view: CheckView, tier: Tier, verdict: Verdict) -> str:
-    attempt = view.attempt
-    if attempt.state is RunState.WAITING:
-        return _how_to_approve(view)
     if verdict.status != "completed":
         return f"**{escape(verdict.title)}**"
-    heading = f"### {_headline(view, tier, verdict)}"
-    if verdict.title.startswith("not run") and tier is Tier.FULL:
-        return f"{heading}\n\nFull checks come after the fast ones: see **Draftsman / fast** for what to fix first."
-    if verdict.conclusion == "neutral":
-        return f"{heading}\n\n{_looked_for(view, tier)}"
-    explained = verdict.conclusion != "success" and attempt.detail
-    return f"{heading}\n\n{_explanation(attempt.detail or '')}" if explained else heading
+    parts = [f"### {_headline(view, tier, verdict)}", _facts(view, tier, verdict), _advice(view, tier, verdict)]
+    return "\n\n".join(filter(None, parts))
 
 
 def _headline(view: CheckView, tier: Tier, verdict: Verdict) -> str:
@@ -75,49 +71,52 @@ def _headline(view: CheckView, tier: Tier, verdict: Verdict) -> str:
     return escape(verdict.title[:1].upper() + verdict.title[1:])
 
 
+def _facts(view: CheckView, tier: Tier, verdict: Verdict) -> str:
+    """Return in one line what a reviewer asks next: is it news, how long did it take, cached or built."""
+    if is_left_out(view, tier):
+        return ""
+    facts = [f"**{escape(note[:1].upper() + note[1:])}**" for note in verdict.notes]
+    culprit = view.culprit
+    if verdict.conclusion != "success" and culprit and culprit.tier in (Tier.SETUP, tier) and culprit.seconds:
+        facts.append(f"failed after {duration(culprit.seconds)}")
+    if "total" in view.timings:
+        facts.append(f"{duration(view.timings['total'])} in all")
+    if view.image is not None and verdict.conclusion != "success":  # a title of success says it
+        facts.append("image cached" if view.image.cached else f"image built in {duration(view.image.build_seconds)}")
+    return " · ".join(facts)
+
+
+def _advice(view: CheckView, tier: Tier, verdict: Verdict) -> str:
+    attempt = view.attempt
+    if is_left_out(view, tier):
+        return not_asked(tier)
+    if attempt.state is RunState.WAITING:
+        return how_to_approve(view)
+    if verdict.title.startswith("not run") and tier is Tier.FULL:
+        return "Full checks come after the fast ones: see **Draftsman / fast** for what to fix first."
+    if verdict.conclusion == "neutral":
+        # Without a plan nobody looked for commands: this repository is not served.
+        return looked_for(view, tier) if view.plan is not None else _explanation(attempt.detail or "")
+    if verdict.conclusion == "action_required":
+        return why_it_does_not_run(view)
+    return _explanation(attempt.detail or "") if verdict.conclusion != "success" else ""
+
+
 def _explanation(detail: str) -> str:
     """Return a sentence as prose; anything longer may be a program's output, and is fenced."""
     shown = plain(detail).strip()
+    if not shown:
+        return ""
     return escape(shown, 1_000) if "\n" not in shown and size(shown) <= 1_000 else fence(shown, 16_000)
 
 
-def _how_to_approve(view: CheckView) -> str:
-    sha = view.attempt.run.head_sha
-    number = next((ref.name for ref in view.refs if ref.kind is RefKind.PULL_REQUEST), None)
-    fetch = f"git fetch origin pull/{number}/head && " if number and number.isdecimal() else ""
-    return (
-        "### Nothing was run: this commit comes from a fork\n\n"
-        "Somebody who may write to this repository has to read the change first. Then push exactly this commit "
-        "to a branch of this repository; it is checked as yours, and this check is replaced:\n\n"
-        f"```sh\n{fetch}git push origin {sha}:refs/heads/approved-{sha[:7]}\n```"
-    )
-
-
-def _looked_for(view: CheckView, tier: Tier) -> str:
-    decided = [] if view.plan is None else [item for item in view.plan.evidence if _is_about(item, tier)]
-    lines = [f"- {escape(item.rule)}{_place(item)}" for item in decided[:20]]
-    looked = "\n".join(["\n", "What was looked at:", "", *lines]) if lines else ""
-    return (
-        f"**No {tier} command was run, so this says nothing about the change.** Draftsman takes commands from the "
-        "configuration of the tools that a repository uses (linters, type checkers, test runners, package scripts)."
-        f"{looked}"
-    )
-
-
-def _is_about(item: Evidence, tier: Tier) -> bool:
-    return str(tier) in item.decides.lower() or "looked" in item.rule
-
-
-def _place(item: Evidence) -> str:
-    if item.file is None:
-        return ""
-    return f" ({code(item.file if item.line is None else f'{item.file}:{item.line}')})"
-
-
-def _findings(findings: tuple[Finding, ...], *, most: int) -> str:
+def _findings(view: CheckView, findings: tuple[Finding, ...], *, most: int) -> str:
     if not findings:
         return ""
-    lines = [_finding(found) for found in findings[:SHOWN_FINDINGS]]
+    news = [is_new(found, view.base) for found in findings]
+    # What the base branch has as well is not what this change is about.
+    ordered = sorted(zip(findings, news, strict=True), key=lambda pair: pair[1] is False)
+    lines = [_finding(found, _news(view, new)) for found, new in ordered[:SHOWN_FINDINGS]]
     left = len(findings) - SHOWN_FINDINGS
     if left > 0:
         lines.append(f"- and {left} more below" if len(findings) <= most else f"- and {left} more")
@@ -126,10 +125,18 @@ def _findings(findings: tuple[Finding, ...], *, most: int) -> str:
     return "\n".join(lines)
 
 
-def _finding(found: Finding) -> str:
+def _news(view: CheckView, new: bool | None) -> str:
+    if view.base is None or new is None:
+        return ""
+    if new:
+        return " · **new here**" if not view.base.branch.is_own else f" · **new since {view.base.short_sha}**"
+    return f" · on {escape(view.base.branch.shown)} too" if not view.base.branch.is_own else ""
+
+
+def _finding(found: Finding, news: str) -> str:
     title = f" **{escape(found.title, 100)}**" if found.title and found.title not in found.message else ""
     place = code(f"{found.path}:{found.line}")
-    return f"- {_LEVELS[found.level]} {place}{title} {escape(found.message, 300)}"
+    return f"- {_LEVELS[found.level]} {place}{title} {escape(found.message, 300)}{news}"
 
 
 def _steps(view: CheckView, tier: Tier) -> str:
@@ -137,10 +144,10 @@ def _steps(view: CheckView, tier: Tier) -> str:
     if not shown:
         return ""
     finished = view.attempt.state is RunState.FINISHED
-    return table(("", "step", "command", "result", "time"), (_step(step, finished) for step in shown), 20_000)
+    return table(("", "step", "command", "result", "time"), (_step(view, step, finished) for step in shown), 20_000)
 
 
-def _step(step: StepRecord, finished: bool) -> tuple[str, ...]:
+def _step(view: CheckView, step: StepRecord, finished: bool) -> tuple[str, ...]:
     if step.state == "finished":
         mark, result = ("passed", "passed") if step.exit_code == 0 else ("failed", f"exit {step.exit_code}")
         if step.exit_code != 0 and step.may_fail:
@@ -149,6 +156,8 @@ def _step(step: StepRecord, finished: bool) -> tuple[str, ...]:
         mark = result = "stopped" if finished else "running"
     else:
         mark = result = "not run" if finished else "waiting"
+    note = step_note(step, view.base) if finished else ""
+    result += f", {escape(note)}" if note else ""
     seconds = "" if step.seconds is None else duration(step.seconds)
     return (_MARKS[mark], step.id, code(step.command), result, seconds)
 
@@ -158,16 +167,8 @@ def _written(view: CheckView) -> str:
     text = plain(view.written).strip()
     if not text:
         return ""
-    shown = escape(text, 8_000)
-    quoted = "\n".join(f"> {line}" for line in shown.splitlines())
-    return f"The checks wrote:\n\n{quoted}"
-
-
-def _image(view: CheckView) -> str:
-    if view.image is None:
-        return ""
-    how = "cached" if view.image.cached else f"built in {duration(view.image.build_seconds)}"
-    return f"Image {code(view.image.tag)}, {how}"
+    lines = [f"> {escape(line, 1_000)}".rstrip() for line in text.split("\n")]
+    return f"The checks wrote:\n\n{fit(lines, 8_000, '> … {left} more lines')}"
 
 
 def warnings(plan: Plan | None) -> str:
@@ -181,9 +182,30 @@ def evidence(plan: Plan | None) -> str:
     """Return why the plan is as it is: a table, folded, of little more than 12,000 bytes; nothing without evidence."""
     if plan is None or not plan.evidence:
         return ""
-    rows = table(("decides", "value", "where", "rule"), (_reason(item) for item in plan.evidence), 12_000)
-    decisions = count(len(plan.evidence), "decision")
-    return f"<details><summary>Why this image and these commands ({decisions})</summary>\n\n{rows}\n\n</details>"
+    return f"<details><summary>Plan{_why(plan)}</summary>\n\n{_reasons(plan)}\n\n</details>"
+
+
+def _why(plan: Plan) -> str:
+    return f": why this image and these commands ({count(len(plan.evidence), 'decision')})"
+
+
+def _reasons(plan: Plan) -> str:
+    return table(("decides", "value", "where", "rule"), (_reason(item) for item in plan.evidence), 12_000)
+
+
+def _plan(view: CheckView) -> str:
+    """Return the image and the reasons for every decision, folded."""
+    known = view.plan if view.plan is not None and view.plan.evidence else None
+    parts = []
+    if view.image is not None:
+        how = "cached" if view.image.cached else f"built in {duration(view.image.build_seconds)}"
+        parts.append(f"Image {code(view.image.tag)}, {how}")
+    if known is not None:
+        parts.append(_reasons(known))
+    if not parts:
+        return ""
+    why = _why(known) if known is not None else ""
+    return "\n\n".join([f"<details><summary>Plan{why}</summary>", *parts, "</details>"])
 
 
 def _reason(item: Evidence) -> tuple[str, ...]:
@@ -191,12 +213,17 @@ def _reason(item: Evidence) -> tuple[str, ...]:
     return (escape(item.decides, 100), code(item.value), place, escape(item.rule, 300))
 
 
-def _links(view: CheckView) -> str:
+def _links(view: CheckView, tier: Tier) -> str:
     attempt = view.attempt
+    link = f"[whole log and details]({view.details_url})"
+    if is_left_out(view, tier):
+        return link
     phases = _phases(view.timings.items()) if attempt.conclusion is not Conclusion.SKIPPED else ""
-    which = f"Attempt {attempt.number}, " if attempt.number > 1 else ""
+    asked = f"asked for by {escape(attempt.asked_by, 60)}, " if attempt.asked_by else ""
+    which = f"Attempt {attempt.number}, {asked}" if attempt.number > 1 else ""
+    merged = f", {escape(view.merged_into)}" if view.merged_into else ""
     kept = f" · {count(view.artifacts, 'artifact')}" if view.artifacts else ""
-    return f"{which}commit {attempt.run.head_sha[:12]}{phases}{kept} · [whole log and details]({view.details_url})"
+    return f"{which}commit {attempt.run.head_sha[:12]}{merged}{phases}{kept} · {link}"
 
 
 def _phases(timings: Iterable[tuple[str, float]]) -> str:

@@ -9,6 +9,8 @@
 | a time limit ended a step      | timed_out, or passed            | timed_out, or failure "not run"  |
 | our fault (`error`)            | failure, "Draftsman could not ..." | the same                       |
 | waiting for approval           | action_required                 | action_required                  |
+| not yet known whether it must  | queued                          | queued                           |
+| the tier was not asked for     | action_required                 | action_required                  |
 | cancelled, skipped             | the same                        | the same                         |
 
 A fast tier that had passed stays passed when the attempt ends badly in the full tier; where the fault is ours,
@@ -19,13 +21,14 @@ a failure is a failure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.check_view import CheckView, passed
+from bot.comparison import verdict_note
 from bot.duration import duration
-from bot.markdown import cut, one_line
+from bot.markdown import cut, one_line, size
 from draftsman.domain.finding import Finding
-from draftsman.domain.plan import Tier
+from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Conclusion, RunState
 
 LONGEST_TITLE = 200
@@ -34,23 +37,58 @@ LONGEST_TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """GitHub's words for where a tier stands. `conclusion` is None until the status is `completed`."""
+    """GitHub's words for where a tier stands. `conclusion` is None until the status is `completed`.
+
+    `notes` are phrases behind the title: whether a failure is news, and what the commit was merged into.
+    """
 
     status: str
     conclusion: str | None
     title: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """Return title and notes in one line, at most `LONGEST_TITLE` bytes."""
+        ending = "".join(f", {note}" for note in self.notes)
+        return cut(self.title, LONGEST_TITLE - size(ending)) + ending
 
 
 def verdict(view: CheckView, tier: Tier, findings: tuple[Finding, ...] = ()) -> Verdict:
     """Return the tier's verdict. `findings` are those that the tier's check run shows."""
     found = _verdict(view, tier, len(findings))
-    return Verdict(found.status, found.conclusion, cut(one_line(found.title), LONGEST_TITLE))
+    title = cut(one_line(found.title), LONGEST_TITLE)
+    if found.status != "completed":
+        return replace(found, title=title)
+    ran = view.attempt.started_at is not None and not is_left_out(view, tier)
+    notes = (one_line(compared(view, tier, findings)), one_line(view.merged_into) if ran else "")
+    # A worker's own title may say it already ("cannot be merged into main at abc1234").
+    return replace(found, title=title, notes=tuple(note for note in notes if note and note not in title))
+
+
+def may_be_compared(view: CheckView, tier: Tier) -> bool:
+    """Return whether a step failed that the tier's check run shows, so that the base branch may tell more."""
+    ours = (Tier.SETUP, Tier.FAST) if tier is Tier.FAST else (tier,)
+    return view.attempt.conclusion is Conclusion.FAILURE and any(step.tier in ours for step in view.failed_steps)
+
+
+def compared(view: CheckView, tier: Tier, findings: tuple[Finding, ...]) -> str:
+    """Return in a phrase whether the tier's failure is news, empty where there is none or nothing to compare with."""
+    if not may_be_compared(view, tier):
+        return ""
+    steps = (*view.of(Tier.SETUP), *view.of(tier)) if tier is Tier.FAST else view.of(tier)
+    return verdict_note(steps, findings, view.base)
 
 
 def _verdict(view: CheckView, tier: Tier, findings: int) -> Verdict:
+    if is_left_out(view, tier):
+        others = " and ".join(str(one) for one in CHECKED_TIERS if one in view.attempt.tiers)
+        return Verdict("completed", "action_required", f"not asked for: only the {others} checks were run")
     match view.attempt.state:
+        case RunState.WAITING if view.attempt.title is None:
+            return Verdict("queued", None, "looking at whether this needs approval")
         case RunState.WAITING:
-            return Verdict("completed", "action_required", "waiting for approval: this comes from a fork")
+            return Verdict("completed", "action_required", view.attempt.title or "waiting for approval")
         case RunState.QUEUED:
             return Verdict("queued", None, "waiting for a worker")
         case RunState.PREPARING:
@@ -61,6 +99,11 @@ def _verdict(view: CheckView, tier: Tier, findings: int) -> Verdict:
             return _while_running(view, tier, findings)
         case RunState.FINISHED:
             return _finished(view, tier, findings)
+
+
+def is_left_out(view: CheckView, tier: Tier) -> bool:
+    """Return whether nobody asked the attempt for this tier."""
+    return tier not in view.attempt.tiers
 
 
 def stands(view: CheckView, tier: Tier, shown: str | None) -> bool:

@@ -32,36 +32,72 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """An attempt that changed since GitHub was last told. `newer` says that its run has a newer attempt."""
+    """An attempt that changed since GitHub was last told, and the commit whose check runs it may change.
+
+    `at_rest` says that it is finished or waits for somebody: what is left out where requests are scarce is progress.
+    """
 
     attempt_id: UUID
-    run_id: UUID
+    repository_id: int
+    head_sha: str
     installation_id: int
-    finished: bool
-    newer: bool
+    at_rest: bool
 
 
-async def behind(db: Database, *, paused: Sequence[int] = (), limit: int = 100) -> list[Behind]:
+async def behind(
+    db: Database, *, paused: Sequence[int] = (), thrifty: Sequence[int] = (), limit: int = 100
+) -> list[Behind]:
     """Return the attempts that changed since GitHub was last told, oldest first.
 
-    Left out are those whose tiers all wait for a back-off, those of the `paused` installations, and those of
-    repositories that have no installation.
+    Left out are those whose tiers all wait for a back-off; those of the `paused` installations; progress that was told
+    of once, for the `thrifty` ones; and those of repositories that are gone, or that the App cannot reach: no
+    installation, or one that was suspended or removed.
     """
     rows = await db.fetch(
         """
-        SELECT a.id AS attempt_id, a.run_id, p.installation_id, a.state = 'finished' AS finished,
-               EXISTS (SELECT FROM attempts b WHERE b.run_id = a.run_id AND b.number > a.number) AS newer
+        SELECT a.id AS attempt_id, r.repository_id, r.head_sha, p.installation_id,
+               a.state IN ('finished', 'waiting') AS at_rest
         FROM unreported u JOIN attempts a ON a.id = u.attempt_id
         JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repository_id
-        WHERE p.installation_id <> ALL($1::bigint[])
+        LEFT JOIN installations i ON i.id = p.installation_id
+        WHERE p.installation_id <> ALL($1::bigint[]) AND NOT p.is_gone
+          AND NOT coalesce(i.is_suspended OR i.is_removed, false)
           AND (SELECT count(*) FROM check_runs c WHERE c.attempt_id = a.id
                AND (c.reported_version >= a.version OR c.retry_at > now())) < 2
-        ORDER BY a.created_at, a.number LIMIT $2
+          AND (a.state IN ('finished', 'waiting') OR p.installation_id <> ALL($2::bigint[])
+               OR (SELECT count(*) FROM check_runs c WHERE c.attempt_id = a.id AND c.reported_version > 0) < 2)
+        ORDER BY a.created_at, a.number LIMIT $3
         """,
         list(paused),
+        list(thrifty),
         limit,
     )
     return [Behind(**dict(row)) for row in rows]
+
+
+async def speaks(db: Database, attempt_id: UUID, tier: Tier) -> bool:
+    """Return whether GitHub is to show the attempt as the tier's check run of its commit.
+
+    Of all attempts of the commit, whichever run they belong to, it is the newest that was asked for the tier; where
+    none was, the first of all, which says just that.
+    """
+    found: bool = await db.fetchval(
+        """
+        WITH ours AS (
+            -- A transaction that began early and waited for its turn has an early time: within a run the number counts.
+            SELECT b.id, b.run_id, b.number, $2 = ANY(b.tiers) AS asked,
+                   max(b.created_at) OVER (PARTITION BY b.run_id ORDER BY b.number) AS at
+            FROM attempts a JOIN runs r ON r.id = a.run_id
+            JOIN runs s ON s.repository_id = r.repository_id AND s.head_sha = r.head_sha
+            JOIN attempts b ON b.run_id = s.id WHERE a.id = $1
+        )
+        SELECT $1 = coalesce((SELECT id FROM ours WHERE asked ORDER BY at DESC, run_id DESC, number DESC LIMIT 1),
+                             (SELECT id FROM ours ORDER BY at, run_id, number LIMIT 1))
+        """,
+        attempt_id,
+        tier,
+    )
+    return found
 
 
 async def of_attempt(db: Database, attempt_id: UUID, tier: Tier) -> Reported:
@@ -89,6 +125,11 @@ async def creating(db: Database, reported: Reported) -> None:
 async def created(db: Database, reported: Reported, github_id: int) -> None:
     """Keep GitHub's id of the check run."""
     await _set(db, reported, "github_id = $3, creating = false", github_id)
+
+
+async def forgotten(db: Database, reported: Reported) -> None:
+    """Note that GitHub shows nothing of the attempt: its check run is gone, or another one is to replace it."""
+    await _set(db, reported, "github_id = NULL, digest = NULL, annotations_sent = 0, creating = false")
 
 
 async def told(db: Database, reported: Reported, *, version: int, digest: str | None, annotations: int) -> None:

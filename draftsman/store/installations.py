@@ -70,7 +70,14 @@ async def everywhere(db: Database) -> list[Installation]:
 async def mark(
     db: Database, installation_id: int, *, suspended: bool | None = None, removed: bool | None = None
 ) -> None:
-    """Note that it was suspended or removed, or is back."""
+    """Note that it was suspended or removed, or is back: then what GitHub refused meanwhile is told again at once."""
+    if suspended is False or removed is False:
+        await db.execute(
+            "UPDATE check_runs c SET retry_at = NULL, failures = 0 FROM attempts a, runs r, repositories p "
+            "WHERE a.id = c.attempt_id AND r.id = a.run_id AND p.id = r.repository_id AND p.installation_id = $1 "
+            "AND c.retry_at IS NOT NULL",
+            installation_id,
+        )
     await db.execute(
         "UPDATE installations SET is_suspended = coalesce($2, is_suspended), is_removed = coalesce($3, is_removed) "
         "WHERE id = $1",

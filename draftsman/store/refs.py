@@ -56,15 +56,18 @@ async def head_at(db: Database, repository_id: int, ref: Ref, *, at: datetime) -
     return found
 
 
-async def last_of_branch(db: Database, repository_id: int, branch: str, *, except_run: UUID) -> UUID | None:
+async def last_of_branch(
+    db: Database, repository_id: int, branch: str, *, except_run: UUID, before: datetime | None = None
+) -> UUID | None:
     """Return the newest finished attempt of the branch's runs, None where there is none that says anything.
 
-    Left out are those that were cancelled, skipped or could not be run.
+    Left out are those that were cancelled, skipped or could not be run, and runs that are not older than `before`.
     """
     found: UUID | None = await db.fetchval(
         """
         SELECT a.id FROM run_refs n JOIN runs r ON r.id = n.run_id JOIN attempts a ON a.run_id = r.id
         WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND r.id <> $4 AND r.subject = 'head'
+          AND ($5::timestamptz IS NULL OR r.created_at < $5)
           AND a.state = 'finished' AND a.conclusion IN ('success', 'failure', 'timed_out')
         ORDER BY n.created_at DESC, a.number DESC LIMIT 1
         """,
@@ -72,5 +75,6 @@ async def last_of_branch(db: Database, repository_id: int, branch: str, *, excep
         RefKind.BRANCH,
         clean(branch),
         except_run,
+        before,
     )
     return found

@@ -155,7 +155,7 @@ async def of_commit(db: Database, repository_id: int, head_sha: str) -> list[UUI
     """Return the runs of the commit, that with the newest attempt first: it is the one that GitHub shows."""
     rows = await db.fetch(
         "SELECT r.id FROM runs r WHERE r.repository_id = $1 AND r.head_sha = $2 "
-        "ORDER BY (SELECT max(created_at) FROM attempts WHERE run_id = r.id) DESC NULLS LAST",
+        "ORDER BY (SELECT max(created_at) FROM attempts WHERE run_id = r.id) DESC NULLS LAST, r.id DESC",
         repository_id,
         head_sha,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,11 @@ from aiohttp import web
 
 from bot import github as github_client
 from bot.github import GitHub
+from bot.reporter import Reporter
 from bot.serve import create_app, create_runner
 from bot.triggers import Rules
 from draftsman.store.database import Pool
+from tests.bot.reporting import PUBLIC_URL, StartReporter
 from tests.github import GitHubStandIn
 
 
@@ -68,3 +71,33 @@ async def app_client(github: GitHubStandIn) -> AsyncIterator[GitHub]:
         app_id=str(github.app.id), private_key=github.app.private_key_pem, api_url=github.api_url
     ) as client:
         yield client
+
+
+@pytest.fixture
+async def reporter(
+    served: Served, pool: Pool[Any], github: GitHubStandIn, database_url: str
+) -> AsyncIterator[StartReporter]:
+    """Starts a reporter, each with a client of its own, as another process would have."""
+    stops: list[Callable[[], Awaitable[None]]] = []
+
+    def start() -> Callable[[], Awaitable[None]]:
+        stop = asyncio.Event()
+        running = asyncio.create_task(_report(pool, github, database_url, stop))
+
+        async def end() -> None:
+            stop.set()
+            await running
+
+        stops.append(end)
+        return end
+
+    yield start
+    for end in stops:
+        await end()
+
+
+async def _report(pool: Pool[Any], github: GitHubStandIn, database_url: str, stop: asyncio.Event) -> None:
+    async with github_client.connect(
+        app_id=str(github.app.id), private_key=github.app.private_key_pem, api_url=github.api_url
+    ) as client:
+        await Reporter(pool, client, public_url=PUBLIC_URL, database_url=database_url).run(stop)

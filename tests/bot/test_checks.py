@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from bot.annotations import MOST
+from bot.check_reading import LOG_BYTES
 from bot.check_view import CheckView
-from bot.checks import CheckBody, check_run_body, log_sections
+from bot.checks import CheckBody, check_run_body, log_sections, parse_external_id
+from bot.comparison import Base, BaseBranch
 from bot.markdown import size
 from bot.verdict import stands
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.plan import Evidence, Plan, Tier
-from draftsman.domain.run import Conclusion, RunState
+from draftsman.domain.run import Conclusion, Naming, Ref, RefKind, RunState, merge_subject
 from draftsman.store.steps import StepRecord
-from tests.bot.views import make_attempt, make_view
+from tests.bot.views import SHA, make_view
 from tests.bot.work import make_findings, make_plan
 from tests.github.check_rules import complaints
 
 ALL_PASSED = {"setup-1": 0, "fast-1": 0, "full-1": 0}
 FAILURE, SUCCESS = Conclusion.FAILURE, Conclusion.SUCCESS
+WAITS = "waiting for approval: the first pull request of stranger"
+
+
+def merge_of(view: CheckView) -> CheckView:
+    """The same attempt, of a run that tests the commit merged into main."""
+    run = replace(view.attempt.run, subject=merge_subject("abc1234" + 33 * "0"))
+    return replace(view, attempt=replace(view.attempt, run=run))
 
 
 def bodies(view: CheckView) -> tuple[CheckBody, CheckBody]:
@@ -208,10 +219,52 @@ STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
         ("failure", "Draftsman could not run this: its result is missing"),
     ),
     (
-        "waiting for approval",
+        "looking at who wrote it",
         make_view(RunState.WAITING, started_at=None),
-        ("action_required", "waiting for approval: this comes from a fork"),
-        ("action_required", "waiting for approval: this comes from a fork"),
+        ("queued", "looking at whether this needs approval"),
+        ("queued", "looking at whether this needs approval"),
+    ),
+    (
+        "waiting for approval",
+        make_view(RunState.WAITING, started_at=None, title=WAITS),
+        ("action_required", WAITS),
+        ("action_required", WAITS),
+    ),
+    (
+        "approved: another attempt runs it",
+        make_view(conclusion=Conclusion.ACTION_REQUIRED, started_at=None, title="approved by alice"),
+        ("action_required", "approved by alice"),
+        ("action_required", "approved by alice"),
+    ),
+    (
+        "only fast was asked for, and runs",
+        make_view(RunState.RUNNING, codes={"setup-1": 0, "fast-1": "running"}, tiers=frozenset({Tier.FAST})),
+        ("in_progress", "running: ruff check ."),
+        ("action_required", "not asked for: only the fast checks were run"),
+    ),
+    (
+        "only full was asked for, and setup failed",
+        make_view(conclusion=FAILURE, codes={"setup-1": 1}, tiers=frozenset({Tier.FULL})),
+        ("action_required", "not asked for: only the full checks were run"),
+        ("failure", "not run: setup failed"),
+    ),
+    (
+        "a merge passed",
+        merge_of(make_view(conclusion=SUCCESS, codes=ALL_PASSED)),
+        ("success", "1 of 1 step passed in 1.5 s, image cached, merged into main at abc1234"),
+        ("success", "1 of 1 step passed in 1.5 s, image cached, merged into main at abc1234"),
+    ),
+    (
+        "a merge is not possible",
+        merge_of(make_view(conclusion=FAILURE, title="cannot be merged into main at abc1234: a.py conflicts")),
+        ("failure", "cannot be merged into main at abc1234: a.py conflicts"),
+        ("failure", "cannot be merged into main at abc1234: a.py conflicts"),
+    ),
+    (
+        "a merge waits",
+        merge_of(make_view(RunState.QUEUED, started_at=None)),
+        ("queued", "waiting for a worker"),
+        ("queued", "waiting for a worker"),
     ),
 ]
 
@@ -257,7 +310,8 @@ def test_what_failed_is_read_first_and_the_log_ends_where_it_broke() -> None:
     fast, full = bodies(view)
     lines = fast.summary.splitlines()
     assert lines[0] == "### `ruff check .` failed (exit 1)"
-    assert "`src/a.py:1`" in lines[2]
+    assert lines[2] == "failed after 1.5 s · image cached"
+    assert "`src/a.py:1`" in lines[4]
     assert "| ❌ | fast-1 | `ruff check .` | exit 1 | 1.5 s |" in lines
     assert "| ⚪ | fast-2 | <code>mypy src &#124; cat</code> | not run |  |" in lines
     assert "pyproject.toml:7" in fast.summary
@@ -274,9 +328,95 @@ def test_a_failure_with_an_explanation_shows_it_unharmed() -> None:
     assert f"````text\n{output}\n````" in fast.summary
 
 
-def test_a_fork_is_told_how_its_commit_gets_checked() -> None:
-    fast, _ = bodies(make_view(RunState.WAITING, started_at=None))
-    assert "git fetch origin pull/12/head" in fast.summary
+def test_a_maintainer_is_told_how_a_waiting_commit_gets_checked() -> None:
+    for body in bodies(make_view(RunState.WAITING, started_at=None, title=WAITS)):
+        assert "press **Approve**" in body.summary
+        assert f"comment `/approve {SHA}` on pull request 12" in body.summary
+        assert "It covers no later commit." in body.summary
+        assert "git push" not in body.summary
+
+
+def test_what_was_approved_and_what_never_runs_say_what_comes_next() -> None:
+    approved, _ = bodies(make_view(conclusion=Conclusion.ACTION_REQUIRED, started_at=None, title="approved by alice"))
+    assert "newer checks of the same names" in approved.summary
+    never, _ = bodies(make_view(conclusion=Conclusion.ACTION_REQUIRED, started_at=None, title="forks are not run here"))
+    assert f"git fetch origin pull/12/head && git push origin {SHA}:refs/heads/reviewed-{SHA[:7]}" in never.summary
+
+
+def test_a_tier_that_was_not_asked_for_is_told_once_however_the_attempt_goes_on() -> None:
+    only_fast = frozenset({Tier.FAST})
+    ways = [
+        make_view(RunState.QUEUED, started_at=None, tiers=only_fast),
+        make_view(RunState.RUNNING, codes={"setup-1": 0, "fast-1": "running"}, tiers=only_fast),
+        replace(make_view(conclusion=FAILURE, codes={"setup-1": 0, "fast-1": 1}, tiers=only_fast), log_tail="log"),
+        make_view(conclusion=Conclusion.CANCELLED, title="cancelled by alice", tiers=only_fast),
+    ]
+    told = [bodies(view)[1] for view in ways]
+    assert {body.digest for body in told} == {told[0].digest}
+    assert "comment `/test full`" in told[0].summary
+    assert buttons(told[0]) == ["rerun"]
+
+
+def buttons(body: CheckBody) -> list[str]:
+    return [action.identifier for action in body.actions]
+
+
+@pytest.mark.parametrize(
+    ("view", "fast", "full"),
+    [
+        (make_view(RunState.QUEUED, started_at=None), [], []),
+        (make_view(RunState.RUNNING, codes={"setup-1": 0, "fast-1": 0, "full-1": "running"}), [], []),
+        (make_view(RunState.WAITING, started_at=None), [], []),
+        (make_view(RunState.WAITING, started_at=None, title=WAITS), ["approve"], ["approve"]),
+        (make_view(conclusion=Conclusion.ACTION_REQUIRED, title="approved by alice"), [], []),
+        (make_view(conclusion=SUCCESS, codes=ALL_PASSED), ["rebuild"], ["rebuild"]),
+        (make_view(conclusion=FAILURE, codes={"setup-1": 1}), ["rerun", "rebuild"], ["rerun", "rebuild"]),
+        (
+            replace(make_view(conclusion=FAILURE, title="the Dockerfile did not build"), image=None),
+            ["rerun", "rebuild"],
+            ["rerun", "rebuild"],
+        ),
+        (
+            replace(make_view(conclusion=Conclusion.CANCELLED, title="cancelled"), image=None, plan=None),
+            ["rerun"],
+            ["rerun"],
+        ),
+        (make_view(conclusion=Conclusion.ERROR, title="the engine is away"), ["rerun"], ["rerun"]),
+        (make_view(conclusion=Conclusion.SKIPPED, title="only documentation changed"), ["rerun"], ["rerun"]),
+        (
+            make_view(conclusion=Conclusion.NEUTRAL, plan=make_plan(fast=(), full=())),
+            ["rebuild"],
+            ["rebuild"],
+        ),
+        (
+            replace(make_view(conclusion=Conclusion.NEUTRAL, title="this instance does not serve acme"), plan=None),
+            [],
+            [],
+        ),
+    ],
+)
+def test_the_buttons_are_those_that_do_something(view: CheckView, fast: list[str], full: list[str]) -> None:
+    found = bodies(view)
+    assert [buttons(body) for body in found] == [fast, full]
+    # What is left out of an update stays at GitHub: no button at all has to be said.
+    assert all("actions" in body.request(()) for body in found)
+
+
+def test_an_external_id_is_read_back_and_nothing_else_is() -> None:
+    fast, full = bodies(make_view(conclusion=SUCCESS, codes=ALL_PASSED))
+    assert parse_external_id(fast.external_id) == (UUID(int=7), 1, Tier.FAST)
+    assert parse_external_id(full.external_id) == (UUID(int=7), 1, Tier.FULL)
+    run = str(UUID(int=7))
+    for other in (
+        "",
+        "1/2/3",
+        f"{run}/0/fast",
+        f"{run}/1/setup",
+        f"{run}/1/fast\n",
+        f"{run.upper()}a/1/fast",
+        f"x{run}/1/full",
+    ):
+        assert parse_external_id(other) is None
 
 
 def test_the_fast_tier_ends_before_the_full_one() -> None:
@@ -333,10 +473,36 @@ def test_more_findings_than_are_shown_are_counted() -> None:
     assert fast.title.endswith(f"{MOST + 7} findings")
 
 
-WILD = st.text(max_size=400) | st.text(alphabet="`|\n@<😀", max_size=400).map(lambda text: text * 20)
+CHARACTERS = "`|\n@<>*_~#-&\\\r\t \x1b[1m😀é\U0001f468\u200d\U0001f469\u2028\x00\ud800aZ"
+WILD = st.one_of(
+    st.text(max_size=400),
+    st.text(alphabet="`|\n@<😀", max_size=400).map(lambda text: text * 20),
+    st.text(alphabet=CHARACTERS, max_size=60),
+    st.text(alphabet=CHARACTERS, min_size=1, max_size=3).map(lambda text: text * 30_000),  # one huge line, as a rule
+    st.sampled_from(
+        [
+            "```\nnever closed",
+            "<details><summary>",
+            "| a | b |\r\n|---|---|\r\n",
+            "~~~~",
+            "😀" * 17_000,
+            "\r\n" * 40_000,
+        ]
+    ),
+)
+PARSER = MarkdownIt("commonmark", {"html": True}).enable("table")
 
 
-@settings(max_examples=60, deadline=None)
+def assert_whole(source: str) -> None:
+    """Nothing in the Markdown is left open, nor closed by what strangers wrote."""
+    tokens = PARSER.parse(f"{source}\n\nthe end")
+    assert [token.content for token in tokens[-2:-1]] == ["the end"]
+    html = "".join(token.content for token in tokens if token.type == "html_block")
+    assert html.count("<details>") == html.count("</details>") <= 1
+    assert "<summary>" not in html.replace("<details><summary>", "")
+
+
+@settings(max_examples=40, deadline=None)
 @given(
     commands=st.lists(WILD, max_size=60),
     wild=WILD,
@@ -358,14 +524,45 @@ def test_whatever_is_in_it_github_takes_it(
     steps = tuple(
         StepRecord(f"fast-{at}", Tier.FAST, command, "finished", at % 2, 1.0) for at, command in enumerate(commands)
     )
+    findings = tuple(finding(line=line + 1, message=wild, title=wild) for line in range(number))
     view = replace(
-        make_view(plan=plan),
-        attempt=make_attempt(conclusion=conclusion, title=wild, detail=wild * 3),
+        merge_of(make_view(plan=plan, title=wild, detail=wild * 3, conclusion=conclusion, asked_by=wild, number=2)),
         steps=steps,
-        findings=tuple(finding(line=line + 1, message=wild, title=wild) for line in range(number)),
-        log_tail=log,
+        findings=findings,
+        log_tail=log[-LOG_BYTES:],
+        written=wild,
+        namings=(Naming(Ref(RefKind.PULL_REQUEST, wild), base_branch=wild),),
+        base=Base(BaseBranch(wild, is_own=False), "abc1234", steps, findings[:1]),
     )
     for body in bodies(view):
-        assert size(body.summary) <= 65_535
         assert size(body.title) <= 255
         assert "\n" not in body.title
+        assert size(body.summary) <= 65_535
+        assert body.summary.endswith(f"[whole log and details]({view.details_url})")
+        assert_whole(body.summary)
+        if body.text is not None:
+            assert size(body.text) <= 65_535
+            assert_whole(body.text)
+            assert [token.type for token in PARSER.parse(body.text)] == ["fence"]
+        for one in body.annotations:
+            assert 0 < len(one["title"]) <= 255
+            assert 0 < size(one["message"]) <= 64 * 1024
+        for text in (body.title, body.summary, body.text or ""):
+            text.encode()  # no half of a character anywhere
+
+
+def test_the_end_of_a_log_is_kept_at_whole_lines_and_whole_characters() -> None:
+    view = make_view(conclusion=FAILURE, codes={"setup-1": 0, "fast-1": 1})
+    many = "\r\n".join(f"{number} 😀 line" for number in range(9_000))
+    text = check_run_body(replace(view, log_tail=many), Tier.FAST).text or ""
+    assert text.splitlines()[1].endswith(" 😀 line")
+    assert text.splitlines()[-2] == "8999 😀 line"
+    assert size(text) <= LOG_BYTES // 2
+    one = check_run_body(replace(view, log_tail="😀" * 20_000), Tier.FAST).text or ""
+    assert set(one.splitlines()[1]) == {"😀"}
+
+
+def test_what_the_job_wrote_keeps_its_lines_and_stays_a_quotation() -> None:
+    view = replace(make_view(conclusion=SUCCESS, codes=ALL_PASSED), written="# Coverage\r\n\r\n- 93 %\n```\nx")
+    fast, _ = bodies(view)
+    assert "> \\# Coverage\n>\n> \\- 93 %\n> \\`\\`\\`\n> x\n" in fast.summary

@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
 import pytest
 
-from bot.github import GitHub
-from bot.reporter import Reporter
 from draftsman.domain.run import Conclusion
-from draftsman.store import attempts, leases
+from draftsman.store import approvals, attempts, leases
 from draftsman.store.database import Pool
-from tests.bot.conftest import Served
+from tests.bot.reporting import FAST, FULL, PUBLIC_URL, StartReporter, buttons, commit, completed, newest, until
 from tests.bot.work import OWNER, Work, claim, make_findings, make_plan
 from tests.github import GitHubStandIn
 
-FAST, FULL = "Draftsman / fast", "Draftsman / full"
-PUBLIC_URL = "http://draftsman.example"
-
-
-@pytest.fixture
-async def reporter(
-    served: Served, pool: Pool[Any], app_client: GitHub, database_url: str
-) -> AsyncIterator[Callable[[], None]]:
-    """Starts the reporter; it stops with the test."""
-    stop = asyncio.Event()
-    running: list[asyncio.Task[None]] = []
-
-    def start() -> None:
-        one = Reporter(pool, app_client, public_url=PUBLIC_URL, database_url=database_url)
-        running.append(asyncio.create_task(one.run(stop)))
-
-    yield start
-    stop.set()
-    await asyncio.gather(*running)
-
-
-async def until(condition: Callable[[], Any], *, seconds: float = 15) -> Any:
-    """What the condition returns, once it is true."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not (found := condition()):
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError("it did not come to that in time")
-        await asyncio.sleep(0.02)
-    return found
-
-
-async def commit(github: GitHubStandIn) -> str:
-    widgets = await github.create_repository("acme/widgets", files={"src/a.py": "x = 1\n"})
-    return await widgets.commit({"src/a.py": "x = 2\n"})
-
-
-def newest(github: GitHubStandIn, name: str) -> Any:
-    history = github.check_run_history(name)
-    return history[-1] if history else None
-
-
-def completed(github: GitHubStandIn, *names: str) -> bool:
-    return all((run := newest(github, name)) and run.status == "completed" for name in names)
-
 
 async def test_a_run_is_told_from_queued_to_completed(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     sha = await commit(github)
     reporter()
@@ -96,7 +49,7 @@ async def test_a_run_is_told_from_queued_to_completed(
 
 
 async def test_a_failing_fast_tier_has_annotations_and_full_says_not_run(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     work = await claim(pool)
@@ -125,7 +78,7 @@ async def begin_full(pool: Pool[Any]) -> Work:
 
 
 async def test_a_fast_tier_that_github_shows_as_passed_stays_so_where_the_fault_is_ours(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     reporter()
@@ -147,7 +100,7 @@ async def test_a_fast_tier_that_github_shows_as_passed_stays_so_where_the_fault_
 
 
 async def test_a_fast_tier_that_github_never_saw_pass_fails_where_the_fault_is_ours(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     work = await begin_full(pool)
@@ -160,7 +113,7 @@ async def test_a_fast_tier_that_github_never_saw_pass_fails_where_the_fault_is_o
 
 
 async def test_more_annotations_than_a_request_takes_all_arrive_once(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     work = await claim(pool)
@@ -182,7 +135,7 @@ async def test_more_annotations_than_a_request_takes_all_arrive_once(
 
 @pytest.mark.parametrize("how", ["answer lost", "connection lost"])
 async def test_a_create_whose_answer_is_lost_doubles_nothing(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None], how: str
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter, how: str
 ) -> None:
     sha = await commit(github)
     if how == "answer lost":
@@ -200,7 +153,7 @@ async def test_a_create_whose_answer_is_lost_doubles_nothing(
 
 
 async def test_github_being_away_delays_a_report(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     github.faults.fail(503, path="check-runs", times=3)
@@ -209,9 +162,7 @@ async def test_github_being_away_delays_a_report(
     await until(lambda: newest(github, FAST) and newest(github, FULL))
 
 
-async def test_a_secondary_limit_is_waited_out(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
-) -> None:
+async def test_a_secondary_limit_is_waited_out(github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter) -> None:
     await commit(github)
     github.faults.fail(403, method="POST", path="check-runs", retry_after=2)
     reporter()
@@ -222,7 +173,7 @@ async def test_a_secondary_limit_is_waited_out(
 
 
 async def test_an_app_without_permission_is_not_asked_again_and_again(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     github.faults.fail(403, path="access_tokens", message="Resource not accessible by integration", times=1000)
@@ -235,7 +186,7 @@ async def test_an_app_without_permission_is_not_asked_again_and_again(
 
 
 async def test_a_repository_without_installation_is_left_alone(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     await pool.execute("UPDATE repositories SET installation_id = NULL")
@@ -246,7 +197,7 @@ async def test_a_repository_without_installation_is_left_alone(
 
 
 async def test_updates_in_progress_are_gathered_and_the_end_is_told_at_once(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     await commit(github)
     reporter()
@@ -266,19 +217,49 @@ async def test_updates_in_progress_are_gathered_and_the_end_is_told_at_once(
     assert len(github.check_run_history(FAST)) <= 5
 
 
-async def test_a_fork_is_told_to_wait_and_then_replaced(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+async def test_a_fork_waits_is_approved_and_runs_as_another_check_run(
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
     fork = await github.create_repository("stranger/widgets", parent=widgets, install=False)
     sha = await fork.commit({"a.py": "x = 2\n"}, branch="feature")
     await widgets.open_pull("Two", head="feature", head_repository=fork, author="stranger")
     reporter()
+    await until(lambda: newest(github, FAST) and newest(github, FULL))
+    assert (newest(github, FAST).status, newest(github, FAST).title) == (
+        "queued",
+        "looking at whether this needs approval",
+    )
+    [attempt] = await attempts.recent(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        await approvals.hold(connection, attempt.run.id, title="waiting for approval: first pull request of stranger")
     await until(lambda: completed(github, FAST, FULL))
-    fast = newest(github, FAST)
-    assert fast.conclusion == "action_required"
-    assert "git fetch origin pull/1/head" in fast.summary
-    assert sha in fast.summary
+    waiting = newest(github, FAST)
+    assert waiting.conclusion == "action_required"
+    assert waiting.title == "waiting for approval: first pull request of stranger"
+    assert f"comment `/approve {sha}` on pull request 1" in waiting.summary
+    assert buttons(waiting) == ["approve"]
+    async with pool.acquire() as connection, connection.transaction():
+        await approvals.approve(connection, attempt.run.id, by="alice", reason="pressed Approve")
+    await until(lambda: len(github.check_runs(sha, name=FAST)) == 2)
+    await until(lambda: newest(github, FAST).status == "queued")
+    await until(lambda: github.check_runs(sha, name=FAST)[0].title == "approved by alice")
+    approved = github.check_runs(sha, name=FAST)[0]
+    assert (approved.status, approved.conclusion, buttons(approved)) == ("completed", "action_required", [])
+
+
+async def test_a_fork_whose_commit_arrives_on_a_branch_is_replaced(
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
+) -> None:
+    widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
+    fork = await github.create_repository("stranger/widgets", parent=widgets, install=False)
+    sha = await fork.commit({"a.py": "x = 2\n"}, branch="feature")
+    await widgets.open_pull("Two", head="feature", head_repository=fork, author="stranger")
+    [attempt] = await attempts.recent(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        await approvals.hold(connection, attempt.run.id, title="waiting for approval")
+    reporter()
+    await until(lambda: completed(github, FAST, FULL))
     await widgets.move_ref("refs/heads/approved", sha)
     await until(lambda: len(github.check_runs(sha, name=FAST)) == 2)
     await until(lambda: newest(github, FAST).status == "queued")
@@ -286,7 +267,7 @@ async def test_a_fork_is_told_to_wait_and_then_replaced(
 
 
 async def test_an_attempt_that_was_never_told_does_not_hide_a_newer_one(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None]
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
     widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
     fork = await github.create_repository("stranger/widgets", parent=widgets, install=False)
@@ -300,7 +281,7 @@ async def test_an_attempt_that_was_never_told_does_not_hide_a_newer_one(
 
 
 async def test_a_lost_connection_to_postgres_is_made_again(
-    github: GitHubStandIn, pool: Pool[Any], reporter: Callable[[], None], postgres_url: str
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter, postgres_url: str
 ) -> None:
     reporter()
     await asyncio.sleep(0.3)

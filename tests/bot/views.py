@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.check_view import CheckView
 from draftsman.domain.plan import Plan
-from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, Run, RunState, Trust
+from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Run, RunState, Trust
 from draftsman.store.steps import StepRecord
 from tests.bot.work import IMAGE, make_plan
 
@@ -66,5 +66,5 @@ def make_view(
         plan=plan,
         image=IMAGE,
         steps=make_steps(plan, codes or {}),
-        refs=(Ref(RefKind.PULL_REQUEST, "12"),),
+        namings=(Naming(Ref(RefKind.PULL_REQUEST, "12"), base_branch="main"),),
     )
