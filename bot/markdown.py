@@ -16,7 +16,7 @@ _PUNCTUATION = re.compile(
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # those inside of a name are not emphasis
     r"|^[#+=-]"
 )
-_MENTION = re.compile(r"@(?=\w)")
+_LINKED = re.compile(r"(?:@(?=\w)|#(?=[0-9])|\bGH-(?=[0-9]))", re.IGNORECASE)  # people; issues
 _LONG_TICKS = re.compile("`{100}")
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor movements
@@ -64,7 +64,7 @@ def one_line(text: str) -> str:
 
 
 def escape(text: str, limit: int = 500) -> str:
-    """Return a line of prose whose punctuation is only punctuation, and in which nobody is mentioned.
+    """Return a line of prose whose punctuation is only punctuation, and in which nobody, and no issue, is mentioned.
 
     What stands between two backticks, as the messages of tools have it, is shown as code.
     """
@@ -73,7 +73,7 @@ def escape(text: str, limit: int = 500) -> str:
 
 
 def _prose(text: str) -> str:
-    return _MENTION.sub("@" + ZERO_WIDTH_SPACE, _PUNCTUATION.sub(r"\\\g<0>", text))
+    return _LINKED.sub(rf"\g<0>{ZERO_WIDTH_SPACE}", _PUNCTUATION.sub(r"\\\g<0>", text))
 
 
 def code(text: str, limit: int = 200) -> str:

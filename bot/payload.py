@@ -52,6 +52,11 @@ def text(payload: Payload, path: str, *, longest: int = 255) -> str:
     return found
 
 
+def optional_text(payload: Payload, path: str, *, longest: int = 255) -> str | None:
+    """Return the text at the path, None where it is null, absent or empty. Raises PayloadError."""
+    return None if at(payload, path) in (None, "") else text(payload, path, longest=longest)
+
+
 def identifier(payload: Payload, path: str) -> int:
     """Return a positive whole number that Postgres can keep. Raises PayloadError."""
     found = at(payload, path)
@@ -81,6 +86,14 @@ def sha(payload: Payload, path: str) -> str:
     if not _SHA.fullmatch(found):
         raise PayloadError(f"`{path}` is not a full commit SHA")
     return found
+
+
+def optional_sha(payload: Payload, path: str) -> str | None:
+    """Return the commit SHA at the path, None where it is null, absent or all zeros. Raises PayloadError."""
+    if at(payload, path) is None:
+        return None
+    found = sha(payload, path)
+    return found if found.strip("0") else None
 
 
 def full_name(payload: Payload, path: str) -> str:

@@ -9,7 +9,7 @@ from bot.duration import duration
 from bot.markdown import code, escape, fence, fit, plain, size, table
 from bot.verdict import Verdict, count
 from draftsman.domain.finding import Finding, Level
-from draftsman.domain.plan import Evidence, Tier
+from draftsman.domain.plan import Evidence, Plan, Tier
 from draftsman.domain.run import Conclusion, RefKind, RunState
 from draftsman.store.steps import StepRecord
 
@@ -38,8 +38,8 @@ def summary(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Findi
         "" if verdict.conclusion == "neutral" else _steps(view, tier),
         _written(view),
         _image(view),
-        _warnings(view),
-        _evidence(view),
+        warnings(view.plan),
+        evidence(view.plan),
         _links(view),
     ]
     kept: list[str] = []
@@ -170,18 +170,19 @@ def _image(view: CheckView) -> str:
     return f"Image {code(view.image.tag)}, {how}"
 
 
-def _warnings(view: CheckView) -> str:
-    warnings = () if view.plan is None else view.plan.warnings
-    return (
-        fit([f"- ⚠️ {escape(warning)}" for warning in warnings], 5_000, "- and {left} more warnings") if warnings else ""
-    )
-
-
-def _evidence(view: CheckView) -> str:
-    if view.plan is None or not view.plan.evidence:
+def warnings(plan: Plan | None) -> str:
+    """Return the plan's warnings as a list, at most 5,000 bytes; nothing where there is none."""
+    if plan is None or not plan.warnings:
         return ""
-    rows = table(("decides", "value", "where", "rule"), (_reason(item) for item in view.plan.evidence), 12_000)
-    decisions = count(len(view.plan.evidence), "decision")
+    return fit([f"- ⚠️ {escape(warning)}" for warning in plan.warnings], 5_000, "- and {left} more warnings")
+
+
+def evidence(plan: Plan | None) -> str:
+    """Return why the plan is as it is: a table, folded, of little more than 12,000 bytes; nothing without evidence."""
+    if plan is None or not plan.evidence:
+        return ""
+    rows = table(("decides", "value", "where", "rule"), (_reason(item) for item in plan.evidence), 12_000)
+    decisions = count(len(plan.evidence), "decision")
     return f"<details><summary>Why this image and these commands ({decisions})</summary>\n\n{rows}\n\n</details>"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from draftsman.store.database import Database, clean
 
@@ -12,7 +13,8 @@ from draftsman.store.database import Database, clean
 class Delivery:
     """A verified webhook. `guid` is X-GitHub-Delivery; `body` is what was signed.
 
-    `source` is sent, listed (fetched from the App's list) or compared (made of what the repository looks like).
+    `source` tells how it came: `sent` by GitHub, `listed` (read from the App's list of deliveries), or `compared`
+    (made of what a repository looks like).
     """
 
     guid: str
@@ -47,3 +49,9 @@ async def known(db: Database, guids: Sequence[str]) -> set[str]:
     """Return those of the GUIDs whose deliveries are kept."""
     rows = await db.fetch("SELECT guid FROM deliveries WHERE guid = ANY($1)", [clean(guid) for guid in guids])
     return {row["guid"] for row in rows}
+
+
+async def payload_of(db: Database, guid: str) -> tuple[bytes, datetime] | None:
+    """Return the delivery's body and when it was received, None where it is not kept (any more)."""
+    row = await db.fetchrow("SELECT body, received_at FROM deliveries WHERE guid = $1", guid)
+    return None if row is None else (row["body"], row["received_at"])
