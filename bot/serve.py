@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from bot import health, pages
 from bot.api.application import PREFIX, create_api
-from bot.triggers import Rules
+from bot.events.decision import Rules
 from bot.webhooks import Receiver, Wake, receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 GREETING = (
     f"Draftsman {__version__} checks commits for GitHub: webhooks go to /webhooks/github, /health tells how it is.\n"
 )
+
+POLLED = "this Draftsman polls GitHub's list of deliveries (DRAFTSMAN_DELIVERY=poll); nothing is to be sent here"
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -42,7 +44,7 @@ SECURITY_HEADERS = {
 def create_app(
     *,
     pool: Pool[Any],
-    webhook_secret: str,
+    webhook_secret: str | None,
     rules: Rules,
     wake: Wake,
     redis_answers: Callable[[], Awaitable[bool]],
@@ -52,15 +54,19 @@ def create_app(
 
     `admin_token` opens the API; without one it is off.
 
+    `webhook_secret` is None where the App's list of deliveries is polled: then whatever is sent is refused.
+
     Raises SettingsError where the webhook secret is empty: everybody could sign with it.
     """
-    if not webhook_secret:
+    if webhook_secret == "":
         raise SettingsError("GITHUB_WEBHOOK_SECRET is missing: set it to the secret of the App's webhook.")
-    receiver = Receiver(pool, webhook_secret.encode(), rules, wake)
+    receiver = None if webhook_secret is None else Receiver(pool, webhook_secret.encode(), rules, wake)
     turns = asyncio.Semaphore(pages.AT_ONCE)
 
     async def webhook(request: web.Request) -> web.StreamResponse:
-        return await receive(request, receiver)
+        return (
+            web.json_response({"error": POLLED}, status=410) if receiver is None else await receive(request, receiver)
+        )
 
     async def healthy(_: web.Request) -> web.StreamResponse:
         return await health.answer(pool, redis_answers)

@@ -19,8 +19,9 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from bot.events.decision import Decision, Rules
 from bot.payload import LARGEST_ID, Payload
-from bot.triggers import Decision, Rules, decide
+from bot.triggers import decide
 from draftsman.store import deliveries, runs
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.deliveries import Delivery
@@ -95,7 +96,7 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
         return web.json_response({"delivery": delivery.guid, "duplicate": True})
     log.info("delivery %s (%s): %s", delivery.guid, delivery.event, received.decision.text)
     if received.run_id is not None:
-        await _wake(receiver.wake)
+        await wake_workers(receiver.wake)
     answer = {"delivery": delivery.guid, "decision": received.decision.text}
     if received.run_id is not None:
         answer["run_id"] = received.run_id
@@ -187,7 +188,8 @@ async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Rece
         return Received(duplicate=False, decision=decision, run_id=str(started.run_id))
 
 
-async def _wake(wake: Wake) -> None:
+async def wake_workers(wake: Wake) -> None:
+    """Tell the workers that there may be work; where that fails, they find it by themselves later."""
     try:
         async with asyncio.timeout(WOKEN_WITHIN):
             await wake()

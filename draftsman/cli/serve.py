@@ -7,9 +7,12 @@ import logging
 
 from aiohttp import web
 
+from bot.events.decision import Rules
+from bot.github import GitHub
+from bot.recovery import Recovery, list_days
 from bot.reporter import Reporter
 from bot.serve import create_app, create_runner
-from bot.triggers import Rules
+from bot.webhooks import Receiver
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
@@ -23,8 +26,7 @@ _OPEN_REQUESTS_SECONDS = 5
 
 async def serve(settings: Settings, *, with_parent: bool) -> int:
     """Serve until a signal. Returns the exit code of the command."""
-    if settings.github_webhook_secret is None:
-        raise SettingsError("GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook.")
+    secret = _secret(settings)
     urls = services.found(settings)
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     async with (
@@ -33,17 +35,46 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
         opened_app(settings) as github,
     ):
         await wake_ups.answers()  # so that the log tells at the start, not at the first delivery
+        rules = Rules(settings.github_server_url.rstrip("/"), settings.skip_markers)
         app = create_app(
             pool=pool,
-            webhook_secret=settings.github_webhook_secret.get_secret_value(),
-            rules=Rules(settings.github_server_url.rstrip("/"), settings.skip_markers),
+            webhook_secret=secret,
+            rules=rules,
             wake=wake_ups.wake,
             redis_answers=wake_ups.answers,
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
         )
         reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
-        await until_told(_listen(app, settings), reporter.run(asyncio.Event()), with_parent=with_parent)
+        receiver = Receiver(pool, b"", rules, wake_ups.wake)
+        await until_told(
+            _listen(app, settings),
+            reporter.run(asyncio.Event()),
+            recovery_of(settings, receiver, github).run(asyncio.Event()),
+            with_parent=with_parent,
+        )
     return 0
+
+
+def _secret(settings: Settings) -> str | None:
+    """Return the webhook's secret, None in poll mode. Raises SettingsError."""
+    if settings.delivery == "poll":
+        return None
+    if settings.github_webhook_secret is None:
+        raise SettingsError(
+            "GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook "
+            "(or DRAFTSMAN_DELIVERY=poll, which needs none)."
+        )
+    return settings.github_webhook_secret.get_secret_value()
+
+
+def recovery_of(settings: Settings, receiver: Receiver, github: GitHub) -> Recovery:
+    """Return what finds events that did not arrive; in poll mode, all of them."""
+    return Recovery(
+        receiver,
+        github,
+        every_seconds=settings.poll_seconds if settings.delivery == "poll" else settings.recovery_seconds,
+        list_days=list_days(settings.github_api_url),
+    )
 
 
 async def _listen(app: web.Application, settings: Settings) -> None:
