@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.github import git_http
-from tests.github.calls import Answer, Call, Handler, Refusal, not_found
+from tests.github.calls import Answer, Call, Handler, Moved, Refusal, not_found
 from tests.github.description import Description, Operation, WrongRequestError
 from tests.github.faults import Fault, Faults
 from tests.github.permissions import NEEDS, Need
@@ -21,6 +22,8 @@ from tests.github.state import Account, InstallationToken, RateLimit, State
 from tests.github.tokens import allows, check_app_jwt, find_token
 
 API_VERSION = "2022-11-28"
+# Where GitHub sends whoever uses the old name of a repository; its description does not have this path.
+BY_ID = re.compile(r"/repositories/(\d+)(/.*)?")
 MEDIA_TYPES = ("application/vnd.github+json", "application/vnd.github.v3+json")
 # GitHub's own cap on a request body is not documented; check runs with full output and 50 annotations fit.
 BODY_BYTES = 16 * 1024 * 1024
@@ -53,7 +56,7 @@ class Front:
             self.state.clock.now(),
         )
         self.requests.append(record)
-        fault = self.faults.take(request.method, request.path)
+        fault = self.faults.take(request.method, request.path, is_git=is_git)
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)
         # Git's answer is streamed while git works: there, every fault comes first.
@@ -86,6 +89,8 @@ class Front:
         except Refusal as refusal:
             self._note(record, refusal)
             headers = git_http.NEEDS_LOGIN if refusal.status == 401 else {}
+            if isinstance(refusal, Moved):
+                headers = {"Location": refusal.location}
             return web.Response(status=refusal.status, text=refusal.message, headers=headers)
         record.operation_id = f"git/{wanted.rest}"
         return await git_http.serve(request, wanted, repository, pusher)
@@ -97,23 +102,29 @@ class Front:
             record.operation_id = operation.id
             check_headers(request.headers)
             caller, token = self._authenticate(NEEDS[operation.id], request.headers.get("Authorization", ""))
-            limit = self.state.rate_limit(caller)
+            limit = self.state.rate_limit(caller, "search" if operation.id.startswith("search/") else "core")
             self._count(operation, caller, limit)
             call = self._read(operation, raw_path, request, record.body, token)
             answer = await self._answer(operation, call)
         except Refusal as refusal:
             self._note(record, refusal)
-            answer = Answer(refusal.body(), refusal.status)
+            headers = {"Location": refusal.location} if isinstance(refusal, Moved) else {}
+            answer = Answer(refusal.body(), refusal.status, headers)
         return self._respond(answer, limit, request)
 
     def _match(self, request: web.Request) -> tuple[Operation, dict[str, str]]:
         raw = request.raw_path.partition("?")[0]
         found = None
         if raw.startswith(f"{self.prefix}/"):
-            found = self.description.match(request.method, raw.removeprefix(self.prefix))
+            found = self.description.match(request.method, self._by_name(raw.removeprefix(self.prefix)))
         if found is None:
             raise Refusal(404, "Not Found: GitHub's description (or our cut of it) has no such operation")
         return found
+
+    def _by_name(self, path: str) -> str:
+        by_id = BY_ID.fullmatch(path)
+        repository = by_id and self.state.repositories.get(int(by_id[1]))
+        return f"/repos/{repository.full_name}{by_id[2] or ''}" if by_id and repository else path
 
     def _read(
         self,
@@ -127,7 +138,7 @@ class Front:
             path = self.description.read_path(operation, raw_path)
         except WrongRequestError as wrong:
             raise Refusal(404, f"Not Found: {wrong}") from None
-        repository = self._find_repository(path, NEEDS[operation.id], operation.method, token)
+        repository = self._find_repository(path, NEEDS[operation.id], request, token)
         try:
             query = self.description.read_query(operation, request.query)
             content_type = request.headers.get("Content-Type", "")
@@ -164,21 +175,33 @@ class Front:
         return f"installation {token.installation.id}", token
 
     def _find_repository(
-        self, path: Mapping[str, Any], need: Need, method: str, token: InstallationToken | None
+        self, path: Mapping[str, Any], need: Need, request: web.Request, token: InstallationToken | None
     ) -> Repository | None:
         if "owner" not in path:
+            if token is not None:
+                check_permission(token, need)
             return None
         repository = self.state.repository(path["owner"], path["repo"])
         if repository is None:
-            raise not_found()
-        if token is None or (method == "get" and not repository.private):
+            raise self._moved(path["owner"], path["repo"], request, token)
+        reads = request.method == "GET"
+        if token is None or (reads and not repository.private):
             # The App itself may ask about any repository; anybody may read a public one.
             return repository
         if not token.covers(repository):
-            raise Refusal(404, f"Not Found: the token does not cover {repository.full_name}")
-        if not allows(token.permissions, need.permission, need.level):
-            raise Refusal(403, f"Resource not accessible by integration: needs {need.permission}: {need.level}")
+            # A mistake, unless the repository was within reach and was taken away.
+            mistake = repository.id not in token.installation.lost
+            raise Refusal(404, f"Not Found: the token does not cover {repository.full_name}", mistake=mistake)
+        check_permission(token, need)
         return repository
+
+    def _moved(self, owner: str, name: str, request: web.Request, token: InstallationToken | None) -> Refusal:
+        """The way to where the repository of this old name is now; 404 for whoever may not see it."""
+        repository = self.state.moved_repository(owner, name)
+        if repository is None or (token is not None and repository.private and not token.covers(repository)):
+            return not_found()
+        raw = request.raw_path.removeprefix(f"{self.prefix}/repos/{owner}/{name}")
+        return Moved(f"{self.state.addresses.api}/repositories/{repository.id}{raw}", reads=request.method == "GET")
 
     def _count(self, operation: Operation, caller: str, limit: RateLimit) -> None:
         if operation.id == "rate-limit/get":
@@ -226,6 +249,13 @@ class Front:
         )
 
 
+def check_permission(token: InstallationToken, need: Need) -> None:
+    """Nothing, if the token may do it; raises `Refusal` (403) if not."""
+    wanted = filter(None, (need.permission, need.alternative))
+    if not any(allows(token.permissions, permission, need.level) for permission in wanted):
+        raise Refusal(403, f"Resource not accessible by integration: needs {need.permission}: {need.level}")
+
+
 def check_headers(headers: Mapping[str, str]) -> None:
     """Nothing, if the headers are those of a careful client; raises `Refusal` if not.
 
@@ -247,5 +277,5 @@ def rate_limit_headers(limit: RateLimit) -> dict[str, str]:
         "X-RateLimit-Remaining": str(max(0, limit.remaining)),
         "X-RateLimit-Used": str(limit.limit - limit.remaining),
         "X-RateLimit-Reset": str(int(limit.reset)),
-        "X-RateLimit-Resource": "core",
+        "X-RateLimit-Resource": limit.resource,
     }

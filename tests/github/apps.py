@@ -2,7 +2,7 @@
 
 from tests.github import shapes
 from tests.github.calls import Answer, Call, Handler, not_found, page
-from tests.github.state import Installation
+from tests.github.installations import Installation
 from tests.github.tokens import issue_token
 
 

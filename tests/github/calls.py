@@ -37,6 +37,17 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, no error of the stand
         }
 
 
+class Moved(Refusal):
+    """The answer for a repository that has another name now: 301 for what reads, 307 for what writes."""
+
+    def __init__(self, location: str, *, reads: bool) -> None:
+        super().__init__(301 if reads else 307, "Moved Permanently" if reads else "Temporary Redirect", mistake=False)
+        self.location = location
+
+    def body(self) -> dict[str, Any]:
+        return {"message": self.message, "url": self.location, "documentation_url": DOCUMENTATION}
+
+
 def not_found() -> Refusal:
     """GitHub's answer for what is not there, and for what the caller may not see."""
     return Refusal(404, "Not Found", mistake=False)

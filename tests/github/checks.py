@@ -69,6 +69,13 @@ class Checks:
         found = [r for r in newest if r.repository_id == repository.id and head_sha in (None, r.head_sha)]
         return sorted(found, key=lambda run: -run.id)
 
+    def newest(self, repository: Repository, head_sha: str) -> list[CheckRun]:
+        """The newest run of each name on this commit, the newest first: what a person sees."""
+        found: dict[str, CheckRun] = {}
+        for run in self.runs(repository, head_sha):
+            found.setdefault(run.name, run)
+        return list(found.values())
+
     def suite(self, state: State, repository: Repository, head_sha: str) -> CheckSuite:
         """The App's suite for this commit, made if there is none yet."""
         for suite in self.suites.values():
@@ -107,6 +114,7 @@ def operations(checks: Checks) -> dict[str, Handler]:
         )
         run = updated(run, call.body, now)
         checks.history[run.id] = [run]
+        await announce(call, run, "created")
         return Answer(run_shape(checks, call.state, call.repository, run), 201)
 
     async def update(call: Call) -> Answer:
@@ -114,7 +122,26 @@ def operations(checks: Checks) -> dict[str, Handler]:
         refuse_if(check_rules.complaints(call.body, creating=False))
         run = updated(run, call.body, call.state.clock.timestamp())
         checks.history[run.id].append(run)
+        await announce(call, run, None)
         return Answer(run_shape(checks, call.state, call.repository, run))
+
+    async def announce(call: Call, run: CheckRun, action: str | None) -> None:
+        announcer, sender = call.state.announcer, call.state.app_account
+        if action:
+            await announcer.check_run_changed(run, action, sender)
+        if run.status == "completed":
+            await announcer.check_run_changed(run, "completed", sender)
+
+    async def rerequest_run(call: Call) -> Answer:
+        run = find_run(call)
+        if run.status != "completed":
+            raise Refusal(422, "This check run is not rerequestable", mistake=False)
+        await call.state.announcer.check_run_changed(run, "rerequested", call.state.app_account)
+        return Answer({}, 201)
+
+    async def rerequest_suite(call: Call) -> Answer:
+        await call.state.announcer.check_suite_changed(find_suite(call), "rerequested", call.state.app_account)
+        return Answer({}, 201)
 
     async def get(call: Call) -> Answer:
         return Answer(run_shape(checks, call.state, call.repository, find_run(call)))
@@ -177,6 +204,8 @@ def operations(checks: Checks) -> dict[str, Handler]:
         "checks/list-for-suite": list_for_suite,
         "checks/get-suite": get_suite,
         "checks/list-suites-for-ref": list_suites,
+        "checks/rerequest-run": rerequest_run,
+        "checks/rerequest-suite": rerequest_suite,
     }
 
 

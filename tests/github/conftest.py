@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.github.client import Client, running
+from tests.github.receiver import Receiver
 
 
 @pytest.fixture
@@ -13,3 +16,16 @@ async def client() -> AsyncIterator[Client]:
     async with running() as found:
         yield found
         found.github.assert_no_violations()
+
+
+@pytest.fixture
+async def receiver(client: Client) -> AsyncIterator[Receiver]:
+    """A receiver to which the stand-in delivers whatever happens."""
+    found = Receiver()
+    server = web.Application(client_max_size=25 * 1024 * 1024)
+    server.router.add_post("/webhooks/github", found.receive)
+    async with TestServer(server) as listening:
+        found.url = str(listening.make_url("/webhooks/github"))
+        client.github.webhook_url = found.url
+        client.github.auto_deliver = True
+        yield found

@@ -59,6 +59,7 @@ OPERATIONS = frozenset(
         "git/update-ref",
         "issues/create-comment",
         "issues/update-comment",
+        "issues/delete-comment",
         "issues/get-comment",
         "issues/list-comments",
         "meta/root",
@@ -76,6 +77,8 @@ OPERATIONS = frozenset(
         "repos/compare-commits-with-basehead",
         "repos/get-collaborator-permission-level",
         "repos/list-pull-requests-associated-with-commit",
+        "search/issues-and-pull-requests",
+        "teams/get-membership-for-user-in-org",
         "users/get-authenticated",
     )
 )
@@ -95,19 +98,31 @@ WEBHOOKS = frozenset(
         "check-suite-rerequested",
         "installation-created",
         "installation-deleted",
+        "installation-new-permissions-accepted",
         "installation-repositories-added",
         "installation-repositories-removed",
         "installation-suspend",
         "installation-unsuspend",
         "issue-comment-created",
+        "issue-comment-deleted",
+        "issue-comment-edited",
         "merge-group-checks-requested",
+        "merge-group-destroyed",
         "ping",
         "pull-request-closed",
+        "pull-request-converted-to-draft",
+        "pull-request-edited",
         "pull-request-opened",
         "pull-request-ready-for-review",
         "pull-request-reopened",
         "pull-request-synchronize",
         "push",
+        "repository-deleted",
+        "repository-edited",
+        "repository-privatized",
+        "repository-publicized",
+        "repository-renamed",
+        "repository-transferred",
     )
 )
 
@@ -127,7 +142,7 @@ def cut(description: Mapping[str, Any], operation_ids: frozenset[str] = OPERATIO
     if missing := operation_ids - found:
         raise ValueError(f"the description has no operation {', '.join(sorted(missing))}; check the spelling")
     small = correct(with_null_types(without_prose(paths)))
-    return {**heading(description), "paths": small, "components": components(description, small)}
+    return {**heading(description), "paths": small, "components": corrected(components(description, small))}
 
 
 def cut_webhooks(description: Mapping[str, Any], names: frozenset[str] = WEBHOOKS) -> dict[str, Any]:
@@ -140,7 +155,7 @@ def cut_webhooks(description: Mapping[str, Any], names: frozenset[str] = WEBHOOK
         )
         for name in sorted(names)
     }
-    return {**heading(description), "webhooks": small, "components": components(description, small)}
+    return {**heading(description), "webhooks": small, "components": corrected(components(description, small))}
 
 
 def correct(paths: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +168,26 @@ def correct(paths: dict[str, Any]) -> dict[str, Any]:
     if response:
         response["content"]["application/json"]["schema"]["items"] = {"$ref": "#/components/schemas/installation"}
     return paths
+
+
+def corrected(node: Any) -> Any:
+    """The schemas without two more faults of the descriptions.
+
+    They say that the head of a pull request always has a repository (GitHub shows null once it is deleted),
+    and some lists of what an App may subscribe to are older than merge queues.
+    """
+    if isinstance(node, list):
+        return [corrected(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {key: corrected(value) for key, value in node.items()}
+    head = schema.get("properties", {}).get("head", {})
+    if "label" in head.get("properties", {}):
+        head["properties"]["repo"] = {"anyOf": [head["properties"]["repo"], {"type": "null"}]}
+    events = schema.get("enum", ())
+    if "check_suite" in events and "merge_group" not in events:
+        schema["enum"] = sorted([*events, "merge_group"])
+    return schema
 
 
 def heading(description: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from tests.github.calls import Answer, Call, Handler, not_found
+from tests.github.calls import Answer, Call, Handler, Refusal, not_found
 from tests.github.shapes import Json, iso
 from tests.github.state import App, State
 
@@ -82,6 +82,7 @@ class DeliveryLog:
         self._state = state
         self._session = session
         self.sent: list[Delivery] = []
+        self._forgotten = 0
 
     async def deliver(
         self,
@@ -91,15 +92,23 @@ class DeliveryLog:
         to: str,
         guid: str | None = None,
         redelivery: bool = False,
+        dropped: bool = False,
+        lose_answer: bool = False,
     ) -> Delivery:
-        """The finished delivery; a receiver that is away or slow makes a failed one, never an error."""
+        """The finished delivery; a receiver that is away or slow makes a failed one, never an error.
+
+        `dropped` sends nothing, `lose_answer` sends and forgets the answer: both make failed deliveries.
+        """
         guid = guid or str(uuid.uuid4())
         body = encode(payload)
         headers = delivery_headers(self._state.app, event, guid, body)
         delivered_at, started = self._state.clock.now(), time.monotonic()
         status, code, answer_headers, answer = "failed to connect to host", 0, dict[str, str](), ""
         try:
-            status, code, answer_headers, answer = await self._post(to, body, headers)
+            if not dropped:
+                status, code, answer_headers, answer = await self._post(to, body, headers)
+            if lose_answer:
+                status, code, answer_headers, answer = "timed out", 0, {}, ""
         except TimeoutError:
             status = "timed out"
         except aiohttp.ClientError as error:
@@ -136,7 +145,12 @@ class DeliveryLog:
     def kept(self) -> list[Delivery]:
         """What GitHub still lists: three days back, the newest first."""
         oldest = self._state.clock.now() - KEPT_SECONDS
-        return [delivery for delivery in reversed(self.sent) if delivery.delivered_at >= oldest]
+        kept = [d for d in self.sent if d.delivered_at >= oldest and d.id > self._forgotten]
+        return sorted(kept, key=lambda delivery: -delivery.id)
+
+    def forget(self) -> None:
+        """List none of the deliveries so far, as if three days had passed; `sent` remembers them."""
+        self._forgotten = self._state.next_id()
 
 
 def operations(log: DeliveryLog) -> dict[str, Handler]:
@@ -149,7 +163,8 @@ def operations(log: DeliveryLog) -> dict[str, Handler]:
         elif call.query.get("status") == "failure":
             found = [delivery for delivery in found if not delivery.succeeded]
         if cursor := call.query.get("cursor"):
-            found = [delivery for delivery in found if f"v1_{delivery.id}" <= cursor]
+            newest = read_cursor(cursor)
+            found = [delivery for delivery in found if delivery.id <= newest]
         size = call.query.get("per_page", 30)
         headers = {}
         if len(found) > size:
@@ -177,6 +192,14 @@ def operations(log: DeliveryLog) -> dict[str, Handler]:
         "apps/get-webhook-delivery": get_delivery,
         "apps/redeliver-webhook-delivery": redeliver,
     }
+
+
+def read_cursor(cursor: str) -> int:
+    """The id of the newest delivery of the page. Raises `Refusal` (422) for a cursor that GitHub never gave."""
+    version, _, number = cursor.partition("_")
+    if version != "v1" or not number.isdigit():
+        raise Refusal(422, f"Invalid cursor: {cursor!r} came from no Link header")
+    return int(number)
 
 
 def item_shape(delivery: Delivery) -> Json:

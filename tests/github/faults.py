@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+SECONDARY_LIMIT = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
 
 @dataclass
@@ -29,11 +31,21 @@ class Fault:
         return self.times > 0 and self.method in (None, method) and bool(self.path.search(path))
 
 
+class Luck(Protocol):
+    """Draws a fault for a request, or none (`misbehaviour.BadLuck`)."""
+
+    def draw(self) -> Fault | None: ...
+
+
 class Faults:
-    """The faults that are still to happen, the oldest first. Each request takes at most one."""
+    """The faults that are still to happen, the oldest first. Each request takes at most one.
+
+    `luck`, if set, draws one for each API request that no ordered fault hits.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
+        self.luck: Luck | None = None
 
     def fail(
         self,
@@ -51,7 +63,7 @@ class Faults:
         403 or 429 with `retry_after` is GitHub's secondary rate limit and says so.
         """
         if status in (403, 429) and retry_after is not None:
-            message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+            message = SECONDARY_LIMIT
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         body = {"message": message, "status": str(status)}
         self._add(method, path, times, status=status, headers=headers, body=body, after_work=after_work)
@@ -73,14 +85,14 @@ class Faults:
         """How many requests will still be hit."""
         return sum(fault.times for fault in self._waiting)
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, *, is_git: bool = False) -> Fault | None:
         """The fault for this request, used up once, or None."""
         for fault in self._waiting:
             if fault.matches(method, path):
                 fault.times -= 1
                 self._waiting = [f for f in self._waiting if f.times > 0]
                 return fault
-        return None
+        return self.luck.draw() if self.luck and not is_git else None
 
     def _add(self, method: str | None, path: str, times: int, **what: Any) -> None:
         method = method.upper() if method else None

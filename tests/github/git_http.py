@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import ClientConnectionResetError, web
 
-from tests.github.calls import Refusal
+from tests.github.calls import Moved, Refusal
 from tests.github.repository import Repository
 from tests.github.state import Account, State
 from tests.github.tokens import allows, find_token
@@ -32,6 +32,7 @@ class GitRequest:
     owner: str
     name: str
     rest: str
+    query: str
     writes: bool
     credentials: tuple[str, str] | None
 
@@ -46,6 +47,7 @@ def read_request(request: web.Request) -> GitRequest | None:
         found["owner"],
         found["name"],
         found["rest"],
+        f"?{request.query_string}" if request.query_string else "",
         service == "git-receive-pack",
         basic_credentials(request.headers.get("Authorization", "")),
     )
@@ -69,8 +71,18 @@ def authorize(state: State, wanted: GitRequest, people: Mapping[str, Account]) -
     """The repository, and the person who pushes. Raises `Refusal` in git's own terms: 401, 403 or 404.
 
     `people` maps passwords to persons, who may read and push everywhere. The App reads with `contents: read`.
+    A repository that has another name now answers where it is (`Moved`).
     """
     repository = state.repository(wanted.owner, wanted.name)
+    if repository is None and (moved := state.moved_repository(wanted.owner, wanted.name)):
+        authorize_at(state, wanted, people, moved)
+        raise Moved(f"{state.addresses.web}/{moved.full_name}.git/{wanted.rest}{wanted.query}", reads=True)
+    return authorize_at(state, wanted, people, repository)
+
+
+def authorize_at(
+    state: State, wanted: GitRequest, people: Mapping[str, Account], repository: Repository | None
+) -> tuple[Repository, Account | None]:
     if wanted.credentials is None:
         # git asks without credentials first, so this is no mistake.
         if repository is None or repository.private or wanted.writes:
@@ -91,7 +103,8 @@ def authorize(state: State, wanted: GitRequest, people: Mapping[str, Account]) -
     if not repository.private:
         return repository, None
     if not token.covers(repository):
-        raise Refusal(404, f"Repository not found: the token does not cover {repository.full_name}")
+        mistake = repository.id not in token.installation.lost
+        raise Refusal(404, f"Repository not found: the token does not cover {repository.full_name}", mistake=mistake)
     if not allows(token.permissions, "contents", "read"):
         raise Refusal(403, "The token needs the permission contents: read")
     return repository, None

@@ -1,12 +1,19 @@
 """Webhook payloads about the stand-in's own repositories, shaped like GitHub's."""
 
-from tests.github import shapes
-from tests.github.checks import Checks, CheckSuite, suite_shape
+from collections.abc import Sequence
+
+from tests.github import comment_shapes, shapes
+from tests.github.announcer import Changes, RefUpdate
+from tests.github.checks import CheckRun, Checks, CheckSuite, run_shape, suite_shape
+from tests.github.comments import Comment, Issue
 from tests.github.git_repository import ZERO_SHA, Commit
+from tests.github.installations import Installation
+from tests.github.merge_queue import MergeGroup
+from tests.github.pulls import Pull
 from tests.github.repositories import pull_shape
-from tests.github.repository import Pull, RefUpdate, Repository
+from tests.github.repository import Repository
 from tests.github.shapes import Json
-from tests.github.state import Account, Installation, State
+from tests.github.state import Account, State
 
 
 def envelope(repository: Repository, sender: Account, installation: Installation | None) -> Json:
@@ -88,16 +95,98 @@ async def pushed(repository: Repository, commit: Commit) -> Json:
 
 
 async def pull_request(
-    pull: Pull, action: str, sender: Account, installation: Installation | None, before: str | None = None
+    pull: Pull,
+    action: str,
+    sender: Account,
+    installation: Installation | None,
+    before: str | None = None,
+    changes: Changes | None = None,
 ) -> Json:
-    """The payload of `pull_request`: opened, synchronize (with `before`), reopened, ready_for_review, closed."""
+    """The payload of `pull_request`; `before` is the old head of a `synchronize`, `changes` those of `edited`."""
     moved = {"before": before or ZERO_SHA, "after": pull.head_sha} if action == "synchronize" else {}
     return {
         "action": action,
         "number": pull.number,
         "pull_request": await pull_shape(pull),
         **moved,
+        **({} if changes is None else {"changes": changes}),
         **envelope(pull.repository, sender, installation),
+    }
+
+
+def issue_comment(
+    comment: Comment, action: str, sender: Account, installation: Installation | None, changes: Changes | None
+) -> Json:
+    """The payload of `issue_comment`: created, edited, deleted."""
+    on = comment.on
+    if not isinstance(on, (Issue, Pull)):
+        raise TypeError(f"a comment is on an issue or a pull request, not on {on!r}")
+    return {
+        "action": action,
+        **({} if changes is None else {"changes": changes}),
+        "issue": comment_shapes.issue(on),
+        "comment": comment_shapes.comment(comment),
+        **envelope(comment.repository, sender, installation),
+    }
+
+
+def repository_event(
+    repository: Repository, action: str, sender: Account, installation: Installation | None, changes: Changes | None
+) -> Json:
+    """The payload of `repository`: renamed, transferred, deleted, edited, privatized, publicized."""
+    shown = changes
+    if changes and "owner" in changes:
+        [(kind, old)] = changes["owner"]["from"].items()
+        state = repository.state
+        shape = organization(old, state) if kind == "organization" else shapes.account(old, state.addresses)
+        shown = {"owner": {"from": {kind: shape}}}
+    return {
+        "action": action,
+        **({} if shown is None else {"changes": shown}),
+        **envelope(repository, sender, installation),
+    }
+
+
+def merge_group(
+    group: MergeGroup, action: str, sender: Account, installation: Installation | None, reason: str | None
+) -> Json:
+    """The payload of `merge_group`: checks_requested, destroyed (with its reason)."""
+    return {
+        "action": action,
+        **({} if reason is None else {"reason": reason}),
+        "merge_group": {
+            "head_sha": group.head_sha,
+            "head_ref": f"refs/heads/{group.head_branch}",
+            "base_sha": group.base_sha,
+            "base_ref": f"refs/heads/{group.base_branch}",
+            "head_commit": shapes.simple_commit(group.head_commit),
+        },
+        **envelope(group.repository, sender, installation),
+    }
+
+
+async def check_run(
+    checks: Checks,
+    repository: Repository,
+    run: CheckRun,
+    action: str,
+    sender: Account,
+    installation: Installation | None,
+    identifier: str | None,
+) -> Json:
+    """The payload of `check_run`: created, completed, rerequested, requested_action (with the identifier)."""
+    state = repository.state
+    suite = await suite_shape(checks, state, repository, checks.suites[run.suite_id])
+    kept = {
+        *("id", "node_id", "head_branch", "head_sha", "status", "conclusion", "url", "before", "after"),
+        *("pull_requests", "app", "created_at", "updated_at"),
+    }
+    shape = run_shape(checks, state, repository, run) | {"check_suite": {name: suite[name] for name in sorted(kept)}}
+    return {
+        "action": action,
+        "check_run": shape,
+        **({} if identifier is None else {"requested_action": {"identifier": identifier}}),
+        **envelope(repository, sender, installation),
     }
 
 
@@ -109,7 +198,7 @@ async def check_suite(
     sender: Account,
     installation: Installation | None,
 ) -> Json:
-    """The payload of `check_suite`: requested, rerequested."""
+    """The payload of `check_suite`: requested, rerequested, completed."""
     shape = await suite_shape(checks, repository.state, repository, suite)
     del shape["repository"]
     return {"action": action, "check_suite": shape, **envelope(repository, sender, installation)}
@@ -138,11 +227,30 @@ def ping(state: State) -> Json:
 
 
 def installation_event(state: State, installation: Installation, action: str, sender: Account) -> Json:
-    """The payload of `installation`: created, deleted, suspend, unsuspend."""
+    """The payload of `installation`: created, deleted, suspend, unsuspend, new_permissions_accepted."""
     return {
         "action": action,
         "installation": shapes.installation(installation, state.app, state.addresses),
         "repositories": [shapes.repository_stub(repo) for repo in state.repositories_of(installation)],
+        "requester": None,
+        "sender": shapes.account(sender, state.addresses),
+    }
+
+
+def installation_repositories(
+    state: State,
+    installation: Installation,
+    sender: Account,
+    added: Sequence[Repository],
+    removed: Sequence[Repository],
+) -> Json:
+    """The payload of `installation_repositories`: added, or removed where nothing was added."""
+    return {
+        "action": "added" if added else "removed",
+        "installation": shapes.installation(installation, state.app, state.addresses),
+        "repository_selection": "all" if installation.repository_ids is None else "selected",
+        "repositories_added": [shapes.repository_stub(repo) for repo in added],
+        "repositories_removed": [shapes.repository_stub(repo) for repo in removed],
         "requester": None,
         "sender": shapes.account(sender, state.addresses),
     }

@@ -6,19 +6,28 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Need:
-    """Who must call: the App itself (JWT), an installation (token with a permission), or anybody."""
+    """Who must call: the App itself (JWT), an installation (token with a permission), or anybody.
+
+    `alternative` is another permission that opens the same door at the same level.
+    """
 
     caller: Literal["app", "installation", "user", "anybody"]
     permission: str = "metadata"
     level: str = "read"
+    alternative: str | None = None
 
 
 APP = Need("app")
 ANYBODY = Need("anybody")
 
 
-def token(permission: str, level: str = "read") -> Need:
-    return Need("installation", permission, level)
+def token(permission: str, level: str = "read", *, alternative: str | None = None) -> Need:
+    return Need("installation", permission, level, alternative)
+
+
+def comments(level: str = "read") -> Need:
+    """A pull request is an issue too: either permission lets an App speak there."""
+    return token("issues", level, alternative="pull_requests")
 
 
 NEEDS = {
@@ -52,24 +61,27 @@ NEEDS = {
     "git/create-commit": token("contents", "write"),
     "git/create-ref": token("contents", "write"),
     "git/update-ref": token("contents", "write"),
-    "issues/create-comment": token("issues", "write"),
-    "issues/update-comment": token("issues", "write"),
-    "issues/get-comment": token("issues"),
-    "issues/list-comments": token("issues"),
+    "issues/create-comment": comments("write"),
+    "issues/update-comment": comments("write"),
+    "issues/delete-comment": comments("write"),
+    "issues/get-comment": comments(),
+    "issues/list-comments": comments(),
     "meta/root": ANYBODY,
     "pulls/list": token("pull_requests"),
     "pulls/get": token("pull_requests"),
     "pulls/list-files": token("pull_requests"),
     "pulls/create": token("pull_requests", "write"),
     "rate-limit/get": ANYBODY,
-    "reactions/create-for-issue-comment": token("issues", "write"),
-    "reactions/list-for-issue-comment": token("issues"),
-    "reactions/delete-for-issue-comment": token("issues", "write"),
+    "reactions/create-for-issue-comment": comments("write"),
+    "reactions/list-for-issue-comment": comments(),
+    "reactions/delete-for-issue-comment": comments("write"),
     "repos/get": token("metadata"),
     "repos/get-branch": token("contents"),
     "repos/get-commit": token("contents"),
     "repos/compare-commits-with-basehead": token("contents"),
     "repos/get-collaborator-permission-level": token("metadata"),
     "repos/list-pull-requests-associated-with-commit": token("pull_requests"),
+    "search/issues-and-pull-requests": token("pull_requests", alternative="issues"),
+    "teams/get-membership-for-user-in-org": token("members"),
     "users/get-authenticated": Need("user"),
 }

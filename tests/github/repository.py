@@ -1,120 +1,22 @@
-"""Repositories and pull requests of the stand-in, and what people do to them: commit, push, open, close."""
+"""Repositories of the stand-in, and what people do to them: commit, push, open pull requests, rename, delete."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
+from tests.github.announcer import Changes, RefUpdate
+from tests.github.comments import Issue
 from tests.github.git_repository import Files, GitRepository, Signature
+from tests.github.merge_queue import MergeGroup, queue_merge
+from tests.github.pulls import Pull
+from tests.github.roles import ROLES, Role, association, role_of
 from tests.github.state import Account, State
-
-
-@dataclass(frozen=True)
-class RefUpdate:
-    """One ref of a repository that moved; None is where it was not there before or is not there now."""
-
-    ref: str
-    before: str | None
-    after: str | None
-    forced: bool
-    sender: Account
-
-
-class Announcer(Protocol):
-    """Who is told when something happens (in the stand-in: what makes webhook deliveries)."""
-
-    async def ref_moved(self, repository: Repository, update: RefUpdate) -> None: ...
-
-    async def pull_changed(self, pull: Pull, action: str, sender: Account, before: str | None) -> None: ...
-
-
-@dataclass(eq=False)
-class Pull:
-    """A pull request; `head_repository` is another repository for one that comes from a fork."""
-
-    id: int
-    number: int
-    title: str
-    body: str | None
-    user: Account
-    repository: Repository
-    base_branch: str
-    base_sha: str
-    head_repository: Repository
-    head_branch: str
-    head_sha: str
-    created_at: str
-    updated_at: str
-    draft: bool = False
-    author_association: str = "CONTRIBUTOR"
-    state: str = "open"
-    closed_at: str | None = None
-    merged_at: str | None = None
-    merged_by: Account | None = None
-    merge_sha: str | None = None
-
-    @property
-    def from_fork(self) -> bool:
-        return self.head_repository is not self.repository
-
-    async def close(self) -> None:
-        """Close it without merging; the head's events no longer concern it."""
-        self.state, self.closed_at = "closed", self.repository.state.clock.timestamp()
-        await self._tell("closed")
-
-    async def reopen(self) -> None:
-        """Open it again at what its head branch is now."""
-        self.state, self.closed_at = "open", None
-        head = await self.head_repository.git.head(f"refs/heads/{self.head_branch}")
-        self.head_sha = head or self.head_sha
-        await self.refresh_refs()
-        await self._tell("reopened")
-
-    async def mark_ready(self) -> None:
-        """Make a draft ready for review."""
-        self.draft = False
-        await self._tell("ready_for_review")
-
-    async def merge(self) -> str:
-        """The merge commit's SHA, now on the base branch. Raises `ValueError` if there is a conflict."""
-        if self.merge_sha is None:
-            raise ValueError(f"{self.repository.full_name}#{self.number} conflicts with {self.base_branch}")
-        self.state = "closed"
-        self.closed_at = self.merged_at = self.repository.state.clock.timestamp()
-        self.merged_by = self.user
-        await self.repository.move_ref(f"refs/heads/{self.base_branch}", self.merge_sha, sender=self.user)
-        await self._tell("closed")
-        return self.merge_sha
-
-    async def refresh_refs(self) -> None:
-        """Bring `refs/pull/N/head` and `refs/pull/N/merge` of the base repository up to date."""
-        git = self.repository.git
-        if self.from_fork:
-            # GitHub keeps forks in one object store: the head's SHA can be fetched from the base repository.
-            await git.fetch(self.head_repository.git.folder, [f"+{self.head_sha}:refs/pull/{self.number}/head"])
-        else:
-            await git.set_ref(f"refs/pull/{self.number}/head", self.head_sha)
-        self.base_sha = await git.head(f"refs/heads/{self.base_branch}") or self.base_sha
-        self.merge_sha = await git.merge(
-            self.base_sha,
-            self.head_sha,
-            message=f"Merge {self.head_sha} into {self.base_sha}",
-            author=self.repository.signature(self.user),
-        )
-        self.updated_at = self.repository.state.clock.timestamp()
-        merge_ref = f"refs/pull/{self.number}/merge"
-        if self.merge_sha or await git.head(merge_ref):
-            await git.set_ref(merge_ref, self.merge_sha)
-
-    async def _tell(self, action: str) -> None:
-        self.updated_at = self.repository.state.clock.timestamp()
-        await self.repository.announcer.pull_changed(self, action, self.user, None)
 
 
 @dataclass(eq=False)
 class Repository:
-    """A repository with its git side; the methods do what a person with a checkout would do."""
+    """A repository with its git side; the methods do what a person with a checkout or a browser would do."""
 
     id: int
     owner: Account
@@ -122,11 +24,13 @@ class Repository:
     private: bool
     git: GitRepository
     state: State
-    announcer: Announcer
     created_at: str
     default_branch: str = "main"
     parent: Repository | None = None
     pulls: dict[int, Pull] = field(default_factory=dict)
+    issues: dict[int, Issue] = field(default_factory=dict)
+    merge_groups: list[MergeGroup] = field(default_factory=list)
+    roles: dict[str, Role] = field(default_factory=lambda: {"octocat": "write"})
 
     @property
     def full_name(self) -> str:
@@ -206,42 +110,144 @@ class Repository:
         if head_sha is None or base_sha is None:
             raise ValueError(f"{source.full_name} needs a branch {head!r}, {self.full_name} {base_branch!r}")
         now = self.state.clock.timestamp()
+        user = self.state.account(author)
         pull = Pull(
             id=self.state.next_id(),
-            number=len(self.pulls) + 1,
+            number=self._next_number(),
             title=title,
             body=body,
-            user=self.state.account(author),
+            user=user,
             repository=self,
             base_branch=base_branch,
             base_sha=base_sha,
             head_repository=source,
+            head_owner=source.owner,
             head_branch=head,
             head_sha=head_sha,
             created_at=now,
             updated_at=now,
             draft=draft,
+            author_association=association(self, user),
         )
         self.pulls[pull.number] = pull
         await pull.refresh_refs()
-        await self.announcer.pull_changed(pull, "opened", pull.user, None)
+        await self.state.announcer.pull_changed(pull, "opened", pull.user)
         return pull
+
+    def open_issue(self, title: str, *, body: str | None = None, author: str = "octocat") -> Issue:
+        """A new issue. The App does not subscribe to issues, so nothing is delivered for it."""
+        now = self.state.clock.timestamp()
+        user = self.state.account(author)
+        issue = Issue(self.state.next_id(), self._next_number(), title, body, user, self, now, now)
+        self.issues[issue.number] = issue
+        return issue
+
+    async def tag(self, name: str, sha: str | None = None, *, by: str = "octocat") -> str:
+        """The SHA that the pushed tag names: `sha`, or the head of the default branch."""
+        target = sha or await self.git.head(f"refs/heads/{self.default_branch}")
+        if target is None:
+            raise ValueError(f"{self.full_name} has no commit to tag")
+        await self.move_ref(f"refs/tags/{name}", target, sender=self.state.account(by))
+        return target
+
+    async def delete_branch(self, name: str, *, by: str = "octocat") -> None:
+        """Delete a branch; open pull requests from it or into it are closed."""
+        await self.move_ref(f"refs/heads/{name}", None, sender=self.state.account(by))
+
+    async def queue_merge(self, pull: Pull) -> MergeGroup:
+        """Put the pull request into the merge queue: a branch is pushed, and `checks_requested` is delivered.
+
+        Raises `ValueError` if it conflicts with what it would be merged into.
+        """
+        return await queue_merge(pull)
+
+    def set_permission(self, login: str, role: Role | None) -> None:
+        """Make the person a collaborator with this role; None takes it away again.
+
+        Without one, anybody may read a public repository and nobody a private one; the account that owns the
+        repository is its admin, and `octocat` may write from the start.
+        """
+        if role is None:
+            self.roles.pop(login.lower(), None)
+        elif role in ROLES:
+            self.roles[self.state.account(login).login.lower()] = role
+        else:
+            raise ValueError(f"{role!r} is no role; choose one of {', '.join(ROLES)}")
+
+    def permission(self, login: str) -> Role | None:
+        """The role that the person has here, None if none."""
+        return role_of(self, self.state.account(login))
+
+    async def rename(self, name: str, *, by: str = "octocat") -> None:
+        """Give it another name; API and git lead from the old one to the new one."""
+        old, old_full_name = self.name, self.full_name
+        self.name = name
+        self._moved_away(old_full_name)
+        await self._tell("renamed", by, {"repository": {"name": {"from": old}}})
+
+    async def transfer(self, owner: str, *, by: str = "octocat") -> None:
+        """Give it to another account; only an installation on that one sees it from now on."""
+        state, old, old_full_name = self.state, self.owner, self.full_name
+        left = [found for found in state.installations.values() if found.covers(self)]
+        self.owner = state.account(owner)
+        self._moved_away(old_full_name)
+        for installation in left:
+            installation.lose(self)
+        sender = state.account(by)
+        for installation in left:
+            await state.announcer.installation_repositories_changed(installation, sender, removed=[self])
+        if joined := state.installation_of(self):
+            await state.announcer.installation_repositories_changed(joined, sender, added=[self])
+        kind = "organization" if old.type == "Organization" else "user"
+        await self._tell("transferred", by, {"owner": {"from": {kind: old}}})
+
+    async def delete(self, *, by: str = "octocat") -> None:
+        """Delete it. Pull requests from it stay, "from an unknown repository"."""
+        del self.state.repositories[self.id]
+        self.state.deleted_repositories[self.id] = self
+        for repository in self.state.repositories.values():
+            for pull in repository.pulls.values():
+                if pull.head_repository is self:
+                    pull.head_repository = None
+        await self._tell("deleted", by)
+
+    async def set_private(self, private: bool, *, by: str = "octocat") -> None:
+        """Hide it from the public, or show it to them."""
+        self.private = private
+        await self._tell("privatized" if private else "publicized", by)
+
+    async def set_default_branch(self, name: str, *, by: str = "octocat") -> None:
+        """Make another branch the default one. Raises `ValueError` if it is not there."""
+        if await self.git.head(f"refs/heads/{name}") is None:
+            raise ValueError(f"{self.full_name} has no branch {name!r}")
+        old, self.default_branch = self.default_branch, name
+        await self.git.git("symbolic-ref", "HEAD", f"refs/heads/{name}")
+        await self._tell("edited", by, {"default_branch": {"from": old}})
+
+    async def _tell(self, action: str, by: str, changes: Changes | None = None) -> None:
+        await self.state.announcer.repository_changed(self, action, self.state.account(by), changes=changes)
+
+    def _moved_away(self, old_full_name: str) -> None:
+        self.state.moved_repositories[old_full_name.lower()] = self.id
+
+    def _next_number(self) -> int:
+        return len(self.pulls) + len(self.issues) + 1
 
     async def _moved(self, ref: str, before: str | None, after: str | None, sender: Account) -> None:
         forced = bool(before and after) and await self.git.merge_base(str(before), str(after)) != before
         update = RefUpdate(ref, before, after, forced, sender)
-        changed = [
-            pull
-            for repository in self.state.repositories.values()
-            for pull in repository.pulls.values()
-            if after and pull.state == "open" and pull.head_repository is self
-            if ref == f"refs/heads/{pull.head_branch}"
+        from_it = [
+            p for p in self.state.open_pulls() if p.head_repository is self and ref == f"refs/heads/{p.head_branch}"
         ]
-        for pull in changed:
-            pull.head_sha = str(after)
-        onto = [p for p in self.pulls.values() if after and p.state == "open" and ref == f"refs/heads/{p.base_branch}"]
-        for pull in {*changed, *onto}:
-            await pull.refresh_refs()
-        await self.announcer.ref_moved(self, update)
-        for pull in changed:
-            await self.announcer.pull_changed(pull, "synchronize", sender, before)
+        onto_it = [p for p in self.pulls.values() if p.state == "open" and ref == f"refs/heads/{p.base_branch}"]
+        if after:
+            for pull in from_it:
+                pull.head_sha = after
+            for pull in {*from_it, *onto_it}:
+                await pull.refresh_refs()
+        await self.state.announcer.ref_moved(self, update)
+        for pull in from_it if after else ():
+            await self.state.announcer.pull_changed(pull, "synchronize", sender, before=before)
+        # Without its branch a pull request has nothing to merge, or nowhere to go: GitHub closes it.
+        for pull in () if after else dict.fromkeys([*from_it, *onto_it]):
+            await pull.close(by=sender.login)

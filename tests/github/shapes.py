@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from tests.github.git_repository import ChangedFile, Commit, Signature
-from tests.github.repository import Pull, Repository
-from tests.github.state import Account, Addresses, App, Installation
+from tests.github.installations import Installation
+from tests.github.pulls import Pull
+from tests.github.repository import Repository
+from tests.github.state import Account, Addresses, App
 
 TEMPLATES = Path(__file__).parent / "payloads"
 
@@ -40,8 +43,9 @@ def node_id(kind: str, number: int) -> str:
 
 
 def account(person: Account, addresses: Addresses) -> Json:
-    shape = filled("account", addresses, {"LOGIN": person.login})
-    return shape | {"id": person.id, "node_id": node_id("U", person.id), "type": person.type}
+    # The brackets of `name[bot]` are escaped in addresses.
+    shape = filled("account", addresses, {"LOGIN": quote(person.login)})
+    return shape | {"id": person.id, "node_id": node_id("U", person.id), "type": person.type, "login": person.login}
 
 
 def repository(repo: Repository) -> Json:
@@ -77,13 +81,14 @@ def repository_stub(repo: Repository) -> Json:
     }
 
 
-def pull_side(repo: Repository, branch: str, sha: str) -> Json:
+def pull_side(owner: Account, repo: Repository | None, branch: str, sha: str, addresses: Addresses) -> Json:
+    """One end of a pull request; a repository that is gone is null, "unknown repository" on the page."""
     return {
-        "label": f"{repo.owner.login}:{branch}",
+        "label": f"{owner.login}:{branch}",
         "ref": branch,
         "sha": sha,
-        "user": account(repo.owner, repo.state.addresses),
-        "repo": repository(repo),
+        "user": account(owner, addresses),
+        "repo": repository(repo) if repo else None,
     }
 
 
@@ -93,7 +98,7 @@ def pull(request: Pull, changed: list[ChangedFile], commits: int) -> Json:
         "REPO": request.repository.full_name,
         "NUMBER": str(request.number),
         "SHA": request.head_sha,
-        "LOGIN": request.user.login,
+        "LOGIN": quote(request.user.login),
     }
     mergeable = request.merge_sha is not None
     return filled("pull_request", addresses, names) | {
@@ -115,8 +120,12 @@ def pull(request: Pull, changed: list[ChangedFile], commits: int) -> Json:
         "merge_commit_sha": request.merge_sha,
         "mergeable": mergeable if request.state == "open" else None,
         "mergeable_state": ("clean" if mergeable else "dirty") if request.state == "open" else "unknown",
-        "head": pull_side(request.head_repository, request.head_branch, request.head_sha),
-        "base": pull_side(request.repository, request.base_branch, request.base_sha),
+        "head": pull_side(
+            request.head_owner, request.head_repository, request.head_branch, request.head_sha, addresses
+        ),
+        "base": pull_side(
+            request.repository.owner, request.repository, request.base_branch, request.base_sha, addresses
+        ),
         "commits": commits,
         "changed_files": len(changed),
         "additions": sum(file.additions for file in changed),
@@ -125,19 +134,16 @@ def pull(request: Pull, changed: list[ChangedFile], commits: int) -> Json:
 
 
 def pull_minimal(request: Pull) -> Json:
-    """What check runs and check suites say about a pull request."""
-
-    def side(repo: Repository, branch: str, sha: str) -> Json:
-        url = f"{repo.state.addresses.api}/repos/{repo.full_name}"
-        return {"ref": branch, "sha": sha, "repo": {"id": repo.id, "name": repo.name, "url": url}}
-
-    api = request.repository.state.addresses.api
+    """What check runs and check suites say about a pull request (never about one from a fork)."""
+    repo = request.repository
+    url = f"{repo.state.addresses.api}/repos/{repo.full_name}"
+    side = {"repo": {"id": repo.id, "name": repo.name, "url": url}}
     return {
         "id": request.id,
         "number": request.number,
-        "url": f"{api}/repos/{request.repository.full_name}/pulls/{request.number}",
-        "head": side(request.head_repository, request.head_branch, request.head_sha),
-        "base": side(request.repository, request.base_branch, request.base_sha),
+        "url": f"{url}/pulls/{request.number}",
+        "head": {"ref": request.head_branch, "sha": request.head_sha, **side},
+        "base": {"ref": request.base_branch, "sha": request.base_sha, **side},
     }
 
 
@@ -261,5 +267,5 @@ def installation(found: Installation, application: App, addresses: Addresses) ->
         "has_multiple_single_files": False,
         "single_file_paths": [],
         "suspended_at": found.suspended_at,
-        "suspended_by": None,
+        "suspended_by": account(found.suspended_by, addresses) if found.suspended_by else None,
     }

@@ -15,30 +15,50 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from tests.github import apps, checks, control, deliveries, payloads, rate_limits, repositories
+from tests.github import (
+    apps,
+    checks,
+    comment_api,
+    control,
+    deliveries,
+    payloads,
+    people,
+    rate_limits,
+    refs,
+    repositories,
+    search,
+)
 from tests.github.announcements import Announcements
+from tests.github.announcer import RefUpdate
 from tests.github.app import BODY_BYTES, Front
+from tests.github.check_buttons import CheckButtons
 from tests.github.checks import CheckRun, Checks
 from tests.github.clock import Clock
+from tests.github.comments import Comment, comments_on
 from tests.github.deliveries import Delivery, DeliveryLog
 from tests.github.description import load_description
 from tests.github.faults import Faults
 from tests.github.git_repository import Files, GitRepository
+from tests.github.installations import Installation
+from tests.github.misbehaviour import BadLuck, DeliveryOdds, RequestOdds
+from tests.github.outbox import Outbox
+from tests.github.pulls import Pull
 from tests.github.render import render_check_run
-from tests.github.repository import Pull, RefUpdate, Repository
+from tests.github.repository import Repository
 from tests.github.requests import RecordedRequest, Violation
 from tests.github.shapes import Json
-from tests.github.state import Addresses, App, Installation, State
+from tests.github.state import Addresses, App, State
 
 
-class GitHubStandIn:
+class GitHubStandIn(CheckButtons):
     """A running stand-in; make one with `GitHubStandIn.start()`."""
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession, address: str, prefix: str) -> None:
@@ -50,7 +70,9 @@ class GitHubStandIn:
         self.requests: list[RecordedRequest] = []
         self.violations: list[Violation] = []
         self._log = DeliveryLog(self.state, session)
-        self._announcements = Announcements(self.state, self.checks, self._log)
+        self._outbox = Outbox(self.state, self._log)
+        self._announcements = Announcements(self.state, self.checks, self._outbox)
+        self.state.announcer = self._announcements
         self.front = Front(
             state=self.state,
             description=load_description(),
@@ -58,6 +80,10 @@ class GitHubStandIn:
                 **apps.OPERATIONS,
                 **repositories.OPERATIONS,
                 **rate_limits.OPERATIONS,
+                **comment_api.OPERATIONS,
+                **people.OPERATIONS,
+                **refs.OPERATIONS,
+                **search.OPERATIONS,
                 **checks.operations(self.checks),
                 **deliveries.operations(self._log),
             },
@@ -98,6 +124,8 @@ class GitHubStandIn:
                     github.append(cls(Path(folder), session, address, prefix))
                     yield github[0]
                 finally:
+                    if github:
+                        await github[0]._outbox.close()
                     await runner.cleanup()
 
     # What a Draftsman is told about it.
@@ -139,6 +167,15 @@ class GitHubStandIn:
     def auto_deliver(self, wanted: bool) -> None:
         self._announcements.auto_deliver = wanted
 
+    @property
+    def own_checks(self) -> bool:
+        """Whether the App hears of its own check runs too (created, completed), as it does at GitHub."""
+        return self._announcements.own_checks
+
+    @own_checks.setter
+    def own_checks(self, wanted: bool) -> None:
+        self._announcements.own_checks = wanted
+
     # What a test does.
 
     async def create_repository(
@@ -159,17 +196,18 @@ class GitHubStandIn:
         owner, _, name = full_name.partition("/")
         if self.state.repository(owner, name) is not None:
             raise ValueError(f"{full_name} is there already; choose another name")
-        git = GitRepository(self._folder / owner.lower() / f"{name.lower()}.git")
+        number = self.state.next_id()
+        # Numbered, since the name of a repository that was renamed or deleted is free for another one.
+        git = GitRepository(self._folder / owner.lower() / f"{name.lower()}-{number}.git")
         await git.create(default_branch)
         account = self.state.account(owner, "Organization" if parent is None else "User")
         repository = Repository(
-            id=self.state.next_id(),
+            id=number,
             owner=account,
             name=name,
             private=private,
             git=git,
             state=self.state,
-            announcer=self._announcements,
             created_at=self.clock.timestamp(),
             default_branch=default_branch,
             parent=parent,
@@ -185,16 +223,40 @@ class GitHubStandIn:
             self.state.install(owner)
         return repository
 
-    def install(
+    async def fork(self, repository: Repository, owner: str) -> Repository:
+        """A person's fork of the repository, with all its branches; the App is not installed there."""
+        full_name = f"{owner}/{repository.name}"
+        return await self.create_repository(full_name, private=repository.private, parent=repository, install=False)
+
+    async def install(
         self,
         account: str,
         *,
         repositories: list[Repository] | None = None,
         permissions: Mapping[str, str] | None = None,
+        by: str = "octocat",
     ) -> Installation:
-        """The App's new installation; by default on all repositories, with all that the App asks for."""
+        """The App's new installation; by default on all repositories, with all that the App asks for.
+
+        `installation.created` is delivered for it (for one that `create_repository` makes, nothing is).
+        """
         ids = None if repositories is None else {repository.id for repository in repositories}
-        return self.state.install(account, repository_ids=ids, permissions=permissions)
+        installation = self.state.install(account, repository_ids=ids, permissions=permissions)
+        await self._announcements.installation_changed(installation, "created", self.state.account(by))
+        return installation
+
+    def installation(self, repository: Repository) -> Installation:
+        """The installation that covers the repository. Raises `LookupError` if there is none."""
+        installation = self.state.installation_of(repository)
+        if installation is None:
+            raise LookupError(f"the App is not installed on {repository.full_name}")
+        return installation
+
+    def add_team(self, organization: str, slug: str, members: Iterable[str]) -> None:
+        """Make a team of these people; the first is its maintainer. It replaces a team of the same name."""
+        logins = [self.state.account(login).login.lower() for login in members]
+        roles = {login: "member" if number else "maintainer" for number, login in enumerate(logins)}
+        self.state.teams[organization.lower(), slug.lower()] = roles
 
     def add_person(self, login: str) -> str:
         """The password with which this person may push to every repository over HTTP."""
@@ -204,10 +266,34 @@ class GitHubStandIn:
 
     def installation_id(self, repository: Repository) -> int:
         """The id of the installation that covers the repository. Raises `LookupError` if there is none."""
-        installation = self.state.installation_of(repository)
-        if installation is None:
-            raise LookupError(f"the App is not installed on {repository.full_name}")
-        return installation.id
+        return self.installation(repository).id
+
+    def misbehave(
+        self, seed: int, *, deliveries: Mapping[str, Any] | None = None, requests: Mapping[str, Any] | None = None
+    ) -> None:
+        """Have bad days from now on, the same ones for the same seed.
+
+        `deliveries` are fields of `DeliveryOdds` (drop, lose_answer, duplicate, delay, delay_seconds, window),
+        `requests` of `RequestOdds` (limited, too_many, broken, broken_after, reset, reset_after, slow, ...).
+        Only what happens by itself suffers: `deliver`, `ping` and redeliveries work as ever, and so does git.
+        """
+        if deliveries is not None:
+            self._outbox.misbehave(DeliveryOdds(**deliveries), seed)
+        if requests is not None:
+            self.faults.luck = BadLuck(RequestOdds(**requests), seed)
+
+    async def behave(self) -> None:
+        """Have good days again; what was held back is sent first, and has arrived when this returns."""
+        self.faults.luck = None
+        await self._outbox.behave()
+
+    async def settle(self) -> None:
+        """Wait for the deliveries that the App's own requests caused (people's have arrived already)."""
+        await self._outbox.settle()
+
+    def forget_deliveries(self) -> None:
+        """Empty the list of deliveries that the API shows, as three days do; `deliveries` keeps them."""
+        self._log.forget()
 
     async def deliver(self, event: str, payload: Json, *, to: str | None = None) -> Delivery:
         """The finished delivery of this payload to `to` (default: the App's webhook URL)."""
@@ -264,11 +350,20 @@ class GitHubStandIn:
         found = self.check_runs(head_sha, name=check_run)
         return list(self.checks.history[found[-1].id]) if found else []
 
+    def comments(self, repository: Repository, number: int) -> list[Comment]:
+        """What a person sees under the pull request or issue, the oldest first."""
+        return comments_on(repository, number)
+
+    def comment_history(self, repository: Repository | None = None) -> list[Comment]:
+        """Every comment that there ever was (in a repository), deleted ones included, the oldest first."""
+        everything = self.state.comments.values()
+        return [comment for comment in everything if repository in (None, comment.repository)]
+
     def render_check_runs(self, head_sha: str | None = None, *, colour: bool = False) -> str:
         """The newest state of the check runs (of a commit), as a person would see them on GitHub."""
         return "\n".join(
             render_check_run(
-                checks.run_shape(self.checks, self.state, self.state.repositories[run.repository_id], run),
+                checks.run_shape(self.checks, self.state, self.state.any_repository(run.repository_id), run),
                 run.annotations,
                 colour=colour,
             )

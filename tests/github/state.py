@@ -15,11 +15,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.github.clock import Clock
+from tests.github.installations import Installation
 
 if TYPE_CHECKING:
+    from tests.github.announcer import Announcer
+    from tests.github.comments import Comment
+    from tests.github.pulls import Pull
     from tests.github.repository import Repository
 
 TOKEN_LIFE_SECONDS = 3600
+
+# Requests, and the seconds in which they may be made (docs.github.com, rate limits of the REST API).
+RATES = {"core": (5000, 3600), "search": (30, 60)}
 
 # The least that Draftsman asks for (docs.github.com, permissions of the endpoints that it uses).
 PERMISSIONS = {
@@ -70,24 +77,6 @@ class App:
 
 
 @dataclass
-class Installation:
-    """The App on one account; `repository_ids` None means all of the account's repositories."""
-
-    id: int
-    account: Account
-    permissions: dict[str, str]
-    events: tuple[str, ...]
-    repository_ids: set[int] | None
-    created_at: str
-    suspended_at: str | None = None
-
-    def covers(self, repository: Repository) -> bool:
-        if self.repository_ids is None:
-            return repository.owner.id == self.account.id
-        return repository.id in self.repository_ids
-
-
-@dataclass
 class InstallationToken:
     """A token of one installation, perhaps narrowed; `repository_ids` None means all of the installation."""
 
@@ -105,11 +94,12 @@ class InstallationToken:
 
 @dataclass
 class RateLimit:
-    """The primary rate limit of one caller, in requests an hour."""
+    """The primary rate limit of one caller for one kind of request."""
 
     reset: float
     limit: int = 5000
     remaining: int = 5000
+    resource: str = "core"
 
 
 @dataclass(frozen=True)
@@ -121,7 +111,12 @@ class Addresses:
 
 
 class State:
-    """Everything that the stand-in remembers about the world outside of checks and deliveries."""
+    """Everything that the stand-in remembers about the world outside of checks and deliveries.
+
+    `announcer` is told what happens; it is set once, before anything can happen.
+    """
+
+    announcer: Announcer
 
     def __init__(self, clock: Clock, addresses: Addresses) -> None:
         self.clock = clock
@@ -133,19 +128,43 @@ class State:
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, InstallationToken] = {}
         self.rate_limits: dict[str, RateLimit] = {}
+        self.comments: dict[int, Comment] = {}
+        self.deleted_repositories: dict[int, Repository] = {}
+        # Old full name (lower case) -> id of the repository that had it.
+        self.moved_repositories: dict[str, int] = {}
+        # Organization and team slug (lower case) -> logins (lower case) and their roles in the team.
+        self.teams: dict[tuple[str, str], dict[str, str]] = {}
         self.app = self._create_app()
 
     def next_id(self) -> int:
         return next(self._ids)
 
     def account(self, login: str, kind: Literal["User", "Organization", "Bot"] = "User") -> Account:
-        """The account with this login, made if it is new."""
+        """The account with this login, made if it is new; `...[bot]` is a bot's."""
+        kind = "Bot" if login.endswith("[bot]") else kind
         return self.accounts.setdefault(login.lower(), Account(self.next_id(), login, kind))
+
+    @property
+    def app_account(self) -> Account:
+        """The bot that the App writes as."""
+        return self.account(f"{self.app.slug}[bot]")
 
     def repository(self, owner: str, name: str) -> Repository | None:
         """The repository of this name; GitHub ignores case."""
         wanted = f"{owner}/{name}".lower()
         return next((r for r in self.repositories.values() if r.full_name.lower() == wanted), None)
+
+    def moved_repository(self, owner: str, name: str) -> Repository | None:
+        """The repository that had this name before it was renamed or transferred."""
+        return self.repositories.get(self.moved_repositories.get(f"{owner}/{name}".lower(), 0))
+
+    def any_repository(self, number: int) -> Repository:
+        """The repository with this id, deleted ones included."""
+        return self.repositories.get(number) or self.deleted_repositories[number]
+
+    def open_pulls(self) -> Iterator[Pull]:
+        """The open pull requests of all repositories."""
+        return (p for r in self.repositories.values() for p in r.pulls.values() if p.state == "open")
 
     def install(
         self,
@@ -162,6 +181,7 @@ class State:
             events=self.app.events,
             repository_ids=repository_ids,
             created_at=self.clock.timestamp(),
+            state=self,
         )
         self.installations[installation.id] = installation
         return installation
@@ -172,13 +192,15 @@ class State:
     def repositories_of(self, installation: Installation) -> Iterator[Repository]:
         return (r for r in self.repositories.values() if installation.covers(r))
 
-    def rate_limit(self, caller: str) -> RateLimit:
-        """The caller's rate limit, renewed if its hour is over."""
+    def rate_limit(self, caller: str, resource: str = "core") -> RateLimit:
+        """The caller's rate limit for `core` (an hour) or `search` (a minute), renewed if its time is over."""
         now = self.clock.now()
-        current = self.rate_limits.get(caller)
+        usual, seconds = RATES[resource]
+        current = self.rate_limits.get(f"{caller} {resource}")
         if current is None or current.reset <= now:
-            limit = current.limit if current else 5000
-            current = self.rate_limits[caller] = RateLimit(now + 3600, limit, limit)
+            limit = current.limit if current else usual
+            current = RateLimit(now + seconds, limit, limit, resource)
+            self.rate_limits[f"{caller} {resource}"] = current
         return current
 
     def _create_app(self) -> App:

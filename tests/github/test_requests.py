@@ -31,7 +31,7 @@ async def test_route_outside_the_description_is_refused_and_recorded(client: Cli
 async def test_operation_that_is_not_there_yet_says_so(client: Client) -> None:
     repo = await client.github.create_repository("acme/widgets", files={"a": "1"})
     with client.github.expect_violations() as violations:
-        reply = await client.call("GET", "/repos/acme/widgets/branches/main", token=await client.token(repo))
+        reply = await client.call("GET", "/repos/acme/widgets/git/commits/main", token=await client.token(repo))
     assert reply.status == 501
     assert "does not implement it yet" in reply.json["message"]
     assert len(violations) == 1

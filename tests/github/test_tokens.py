@@ -123,7 +123,7 @@ async def test_selected_repositories_limit_an_installation(client: Client) -> No
     github = client.github
     widgets = await github.create_repository("acme/widgets", install=False)
     await github.create_repository("acme/secret", install=False)
-    installation = github.install("acme", repositories=[widgets])
+    installation = await github.install("acme", repositories=[widgets])
     reply = await client.call("GET", "/repos/acme/widgets/installation")
     assert (reply.status, reply.json["id"]) == (200, installation.id)
     assert (await client.call("GET", "/repos/acme/secret/installation")).status == 404

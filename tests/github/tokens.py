@@ -7,7 +7,8 @@ from typing import Any
 import jwt
 
 from tests.github.calls import Refusal
-from tests.github.state import TOKEN_LIFE_SECONDS, App, Installation, InstallationToken, State
+from tests.github.installations import Installation
+from tests.github.state import TOKEN_LIFE_SECONDS, App, InstallationToken, State
 
 JWT_LIFE_SECONDS = 600
 CLOCK_SKEW_SECONDS = 60
@@ -104,16 +105,28 @@ def narrowed_ids(
     covered = {repo.id: repo.name.lower() for repo in state.repositories_of(installation)}
     if names is not None:
         by_name = {name: number for number, name in covered.items()}
-        wanted = {by_name.get(name.lower()) for name in names}
+        wanted: set[int | str] = {by_name.get(name.lower(), name.lower()) for name in names}
     elif ids is not None:
-        wanted = {number if number in covered else None for number in ids}
+        wanted = set(ids)
     else:
         return None
-    if None in wanted or not wanted:
+    missing = wanted - covered.keys()
+    if missing or not wanted:
         raise Refusal(
             422,
             "There is at least one repository that does not exist or is not accessible to the parent installation.",
+            # What was within reach and is gone is no mistake.
+            mistake=not wanted or not missing <= gone(state, installation),
         )
     if len(wanted) > 500:
         raise Refusal(422, "A token can be narrowed to at most 500 repositories")
-    return frozenset(number for number in wanted if number is not None)
+    return frozenset(number for number in wanted if isinstance(number, int))
+
+
+def gone(state: State, installation: Installation) -> set[int | str]:
+    """Ids and names (lower case) of the repositories that the installation covered once, and does no more."""
+    lost = [state.any_repository(number) for number in installation.lost]
+    deleted = [repo for repo in state.deleted_repositories.values() if installation.covers(repo)]
+    found = {repo.id: repo.name.lower() for repo in [*lost, *deleted]}
+    moved = {name.partition("/")[2] for name in state.moved_repositories}
+    return {*found, *found.values(), *moved}
