@@ -165,8 +165,13 @@ async def _installation(
 ) -> AsyncIterator[Compared]:
     pool = look.receiver.pool
     places = [place for place in await look.places() if only is None or _name(place).lower() == only.lower()]
+    admission = look.receiver.rules.admission
     served = await heads.admitted(
-        pool, [_name(place) for place in places], look.installation_id, look.receiver.rules.admission
+        pool,
+        [_name(place) for place in places],
+        look.installation_id,
+        allow=admission.allow,
+        deny=admission.deny,
     )
     seen = await heads.first_seen(pool, [place.id for place in places])
     first = {place.id for place in _newest([p for p in places if _is_first(p, seen, since) and _name(p) in served])}

@@ -18,6 +18,7 @@ from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import HostError, SettingsError
 from draftsman.settings import Settings
+from draftsman.store.leases import Admission
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
         opened_app(settings) as github,
     ):
         await wake_ups.answers()  # so that the log tells at the start, not at the first delivery
-        rules = Rules(settings.github_server_url.rstrip("/"), settings.skip_markers)
+        rules = rules_of(settings)
         app = create_app(
             pool=pool,
             webhook_secret=secret,
@@ -53,6 +54,14 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
             with_parent=with_parent,
         )
     return 0
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return what the administrator set, as deciding about events needs it."""
+    allow, deny = (tuple(name.lower() for name in names) for names in (settings.allow, settings.deny))
+    return Rules(
+        settings.github_server_url.rstrip("/"), settings.skip_markers, admission=Admission(allow=allow, deny=deny)
+    )
 
 
 def _secret(settings: Settings) -> str | None:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from draftsman.domain.run import Ref, RefKind, RunState
 from draftsman.store.database import Database, clean
-from draftsman.store.leases import Admission
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,15 @@ async def under_way(db: Database, repository_id: int) -> list[tuple[Ref, str]]:
     return [(Ref(RefKind(row["kind"]), row["name"]), row["head_sha"]) for row in rows]
 
 
-async def admitted(db: Database, names: Sequence[str], installation_id: int, admission: Admission) -> set[str]:
-    """Return those of the OWNER/NAMEs that this instance serves."""
+async def admitted(
+    db: Database, names: Sequence[str], installation_id: int, *, allow: Sequence[str], deny: Sequence[str]
+) -> set[str]:
+    """Return those of an installation's OWNER/NAMEs that this instance serves, by an administrator's two lists."""
     rows = await db.fetch(
         "SELECT name FROM unnest($1::text[]) AS name WHERE is_admitted(name, $2, $3, $4)",
         list(names),
         installation_id,
-        list(admission.allow),
-        list(admission.deny),
+        list(allow),
+        list(deny),
     )
     return {row["name"] for row in rows}
