@@ -146,12 +146,13 @@ class Recovery:
         """
         pool = self._receiver.pool
         standing = await recovery.get(pool)
+        received_at = await recovery.last_received(pool)
         walk = await self._walk(standing, await recovery.first_started(pool))
         if walk.unchanged:
             await recovery.keep_read(pool, last_delivery_id=None, last_delivered_at=None)
             return True, 0
         left = await self._keep_all(walk.missed)
-        is_too_early = await self._is_too_early(standing, walk)
+        is_too_early = await self._is_too_early(standing, walk, received_at)
         if left:
             self._etag = None
             await recovery.keep_progress(pool, last_delivery_id=left[0].id, last_delivered_at=left[0].delivered_at)
@@ -182,16 +183,18 @@ class Recovery:
                 break
         return walk
 
-    async def _is_too_early(self, standing: Standing, walk: _Walk) -> bool:
-        """Note a gap where the list does not reach back. Returns whether that cannot be told yet."""
-        pool, now = self._receiver.pool, standing.now
+    async def _is_too_early(self, standing: Standing, walk: _Walk, received_at: datetime | None) -> bool:
+        """Note a gap where the list does not reach back. Returns whether that cannot be told yet.
+
+        `received_at` is when the newest delivery arrived that the list must have.
+        """
+        now = standing.now
         until = now if walk.oldest is None else min(now, walk.oldest.delivered_at)
         remembered = now - self._kept_for
         if standing.read_at is not None and standing.read_at < remembered:
             await self._note_gap(standing.read_at, max(until, remembered))
             return False
-        marks = [at for at in (standing.last_delivered_at, await recovery.last_received(pool)) if at is not None]
-        mark = max(marks, default=None)
+        mark = max(filter(None, (standing.last_delivered_at, received_at)), default=None)
         made_up_for = max(filter(None, (standing.compared_at, standing.gap_until)), default=None)
         if mark is None or walk.reached or mark < remembered or (made_up_for is not None and mark <= made_up_for):
             return False

@@ -13,7 +13,7 @@ from aiohttp import web
 from bot import github as github_client
 from bot.github import GitHub
 from bot.serve import create_app, create_runner
-from bot.triggers import Rules
+from bot.events.decision import Rules
 from draftsman.store.database import Pool
 from tests.github import GitHubStandIn
 
