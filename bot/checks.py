@@ -7,13 +7,14 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from bot.annotations import MOST, Annotation, annotation, of_tier
 from bot.check_view import CheckView
 from bot.markdown import fence, plain
 from bot.summary import LIMIT, summary
 from bot.verdict import verdict
-from draftsman.domain.plan import Tier
+from draftsman.domain.plan import CHECKED_TIERS, Tier
 
 LOG_BYTES = 32 * 1024
 """Of the end of the log in `output.text`. GitHub takes twice as much; nobody scrolls through it there."""
@@ -61,6 +62,17 @@ def shown_conclusion(digest: str | None) -> str | None:
     """Return the conclusion of the body that was sent last, None where it was not completed."""
     status, _, rest = (digest or "").partition(":")
     return rest.partition(":")[0] if status == "completed" else None
+
+
+def parse_external_id(text: str) -> tuple[UUID, int, Tier] | None:
+    """Return run, number of the attempt and tier out of an `external_id` of ours, None for any other text."""
+    run, number, tier = (*text.split("/"), "", "")[:3] if text.count("/") == 2 else ("", "", "")
+    if tier not in CHECKED_TIERS or not number.isdecimal() or len(number) > 9:
+        return None
+    try:
+        return UUID(run), int(number), Tier(tier)
+    except ValueError:
+        return None
 
 
 def check_run_name(tier: Tier) -> str:

@@ -61,7 +61,9 @@ _INLINE = re.compile(r"\\[\\`<]|`+|<!--")
 
 
 def own_lines(body: str) -> tuple[str, ...]:
-    """Return the lines that are the author's own words and indented by at most three spaces, stripped, in order.
+    """Return the lines that are all the author's own words, indented by at most three spaces, stripped, in order.
+
+    A line that begins with the mark of a list item or a heading is none of them.
 
     Never raises, whatever the text; its time grows with the length of the text and no faster.
     """
@@ -176,7 +178,7 @@ class _Reader:
 
     def _say(self, line: str, text: str) -> None:
         self._paragraph.append(text)
-        self._own.append(line.endswith(text) and _OWN.match(line) is not None)
+        self._own.append(_OWN.match(line) is not None and line.strip() == text.strip())
 
 
 def _indent(line: str, at: int) -> int:

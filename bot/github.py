@@ -124,6 +124,11 @@ class GitHub:
         self._tokens: dict[_TokenKey, asyncio.Task[_Token]] = {}
         self._app_jwt()
 
+    @property
+    def clock_ahead(self) -> float:
+        """Return the seconds that GitHub's clock is ahead of ours, by its newest answer; 0 before the first."""
+        return self._clock_ahead
+
     async def as_app(
         self,
         method: str,

@@ -15,11 +15,12 @@ from urllib.parse import quote
 from bot import unseen_events
 from bot.github import Answer, GitHub
 from bot.github_error import GitHubError
+from bot.intake import Receiver, keep
 from bot.introduction import note_installations
 from bot.paging import pages
 from bot.payload import Payload, PayloadError, at, flag, full_name, sha
 from bot.unseen_events import Event, Place
-from bot.webhooks import Receiver, keep, wake_workers
+from bot.webhooks import wake_workers
 from draftsman.domain.errors import DraftsmanError, HostError
 from draftsman.domain.run import Ref, RefKind
 from draftsman.store import heads, refs
@@ -89,12 +90,15 @@ async def first_contact(
     """Run the default branch of these OWNER/NAMEs of an installation once, or of all (None).
 
     Only the FIRST_CONTACTS that were pushed to last; the others run when something happens there. An empty repository
-    has nothing to run. Doing it twice does nothing more. Raises GitHubError where it should be tried again.
+    has nothing to run, and one that is not served is left alone. Doing it twice does nothing more. Raises GitHubError
+    where it should be tried again.
     """
     look = _Look(github, receiver, installation_id)
     wanted = None if repositories is None else {name.lower() for name in repositories}
     places = [place for place in await look.places() if wanted is None or _name(place).lower() in wanted]
-    results = [await _examined(look, place, seen_at=None, since=None) for place in _newest(places)]
+    served = await look.served(places)
+    first = _newest([place for place in places if _name(place) in served])
+    results = [await _examined(look, place, seen_at=None, since=None) for place in first]
     for result in results:
         if result.error is not None and result.transient:
             raise result.error
@@ -131,6 +135,17 @@ class _Look:
         places = [Place(item, self.installation_id) async for page in listed for item in page]
         return [place for place in places if _is_usable(place)]
 
+    async def served(self, places: Sequence[Place]) -> set[str]:
+        """Return the names of those that this instance serves."""
+        admission = self.receiver.rules.admission
+        return await heads.admitted(
+            self.receiver.pool,
+            [_name(place) for place in places],
+            self.installation_id,
+            allow=admission.allow,
+            deny=admission.deny,
+        )
+
 
 def _is_usable(place: Place) -> bool:
     try:
@@ -165,14 +180,7 @@ async def _installation(
 ) -> AsyncIterator[Compared]:
     pool = look.receiver.pool
     places = [place for place in await look.places() if only is None or _name(place).lower() == only.lower()]
-    admission = look.receiver.rules.admission
-    served = await heads.admitted(
-        pool,
-        [_name(place) for place in places],
-        look.installation_id,
-        allow=admission.allow,
-        deny=admission.deny,
-    )
+    served = await look.served(places)
     seen = await heads.first_seen(pool, [place.id for place in places])
     first = {place.id for place in _newest([p for p in places if _is_first(p, seen, since) and _name(p) in served])}
     for place in places:
@@ -261,7 +269,7 @@ async def _push(look: _Look, place: Place, branch: Payload) -> Event | None:
     checked = await heads.checked(look.receiver.pool, place.id, ref, head_sha)
     if checked.done:
         return None
-    before = await refs.head_of(look.receiver.pool, place.id, ref)
+    before = await refs.head_at(look.receiver.pool, place.id, ref, at=datetime.now(UTC))
     return unseen_events.pushed(place, branch, before=before, since=checked.since)
 
 
@@ -281,5 +289,5 @@ async def _pull(look: _Look, place: Place, pull: Payload) -> Event | None:
     checked = await heads.checked(look.receiver.pool, place.id, ref, sha(pull, "head.sha"))
     if checked.done:
         return None
-    before = await refs.head_of(look.receiver.pool, place.id, ref)
+    before = await refs.head_at(look.receiver.pool, place.id, ref, at=datetime.now(UTC))
     return unseen_events.pull_moved(place, pull, before=before, since=checked.since)

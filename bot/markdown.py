@@ -16,7 +16,7 @@ _PUNCTUATION = re.compile(
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # those inside of a name are not emphasis
     r"|^[#+=-]"
 )
-_LINKED = re.compile(r"(?:@(?=\w)|#(?=[0-9])|\bGH-(?=[0-9]))", re.IGNORECASE)  # people; issues
+_LINKED = re.compile(r"(?:@(?=\\?\w)|#(?=[0-9])|\bGH-(?=[0-9]))", re.IGNORECASE)  # people; issues
 _LONG_TICKS = re.compile("`{100}")
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor movements

@@ -19,10 +19,11 @@ from bot.github import GitHub
 from bot.github_error import GitHubError
 from bot.heads import compare
 from bot.hook_list import Listed
+from bot.intake import Receiver, keep
 from bot.introduction import introduce
 from bot.payload import Payload
 from bot.triggers import EVENTS
-from bot.webhooks import Receiver, keep, wake_workers
+from bot.webhooks import wake_workers
 from draftsman.store import deliveries, recovery
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 from draftsman.store.deliveries import Delivery

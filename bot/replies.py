@@ -106,8 +106,8 @@ def help_reply(*, aliases: bool) -> str:
     short = "`/test`, `/cancel` and so on do without `/draftsman`. " if aliases else ""
     shown = table(("command", "does", "who may"), rows, 5_000)
     return (
-        f"{shown}\n\n{short}A command is a line of its own; several may be in one comment. Quotes, code and later edits "
-        "of a comment do nothing."
+        f"{shown}\n\n{short}A command is a line of its own; several may be in one comment. Quotes, code and later "
+        "edits of a comment do nothing."
     )
 
 

@@ -12,8 +12,9 @@ from aiohttp.typedefs import Handler
 
 from bot import health, pages
 from bot.api.application import PREFIX, create_api
-from bot.events.decision import Rules
-from bot.webhooks import Receiver, Wake, receive
+from bot.intake import Receiver, Wake
+from bot.triggers import Rules
+from bot.webhooks import receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
@@ -23,8 +24,6 @@ log = logging.getLogger(__name__)
 GREETING = (
     f"Draftsman {__version__} checks commits for GitHub: webhooks go to /webhooks/github, /health tells how it is.\n"
 )
-
-POLLED = "this Draftsman polls GitHub's list of deliveries (DRAFTSMAN_DELIVERY=poll); nothing is to be sent here"
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -52,21 +51,18 @@ def create_app(
 ) -> web.Application:
     """Return the application. `wake` tells the workers that there may be work; `redis_answers` is for `/health`.
 
+    `webhook_secret` is the App's, None where GitHub sends nothing and its list of deliveries is read instead.
     `admin_token` opens the API; without one it is off.
-
-    `webhook_secret` is None where the App's list of deliveries is polled: then whatever is sent is refused.
 
     Raises SettingsError where the webhook secret is empty: everybody could sign with it.
     """
     if webhook_secret == "":
         raise SettingsError("GITHUB_WEBHOOK_SECRET is missing: set it to the secret of the App's webhook.")
-    receiver = None if webhook_secret is None else Receiver(pool, webhook_secret.encode(), rules, wake)
+    receiver = Receiver(pool, None if webhook_secret is None else webhook_secret.encode(), rules, wake)
     turns = asyncio.Semaphore(pages.AT_ONCE)
 
     async def webhook(request: web.Request) -> web.StreamResponse:
-        return (
-            web.json_response({"error": POLLED}, status=410) if receiver is None else await receive(request, receiver)
-        )
+        return await receive(request, receiver)
 
     async def healthy(_: web.Request) -> web.StreamResponse:
         return await health.answer(pool, redis_answers)

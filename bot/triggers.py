@@ -34,6 +34,8 @@ from bot.events.common import installation_of
 from bot.events.decision import Decision, Rules, nothing
 from bot.payload import Payload, PayloadError
 
+__all__ = ["EVENTS", "Decision", "Rules", "decide"]
+
 _EVENTS: Mapping[str, Callable[[Payload, Rules], Decision]] = {
     "push": code.push,
     "pull_request": code.pull_request,

@@ -12,24 +12,17 @@ import hmac
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from bot.events.decision import Decision, Rules
+from bot.intake import Receiver, Wake, keep
 from bot.payload import LARGEST_ID, Payload
-from bot.triggers import decide
-from draftsman.store import deliveries, runs
-from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
+from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 from draftsman.store.deliveries import Delivery
 
 log = logging.getLogger(__name__)
-
-Wake = Callable[[], Awaitable[None]]
-"""Tells the workers that there may be work."""
 
 LARGEST_BODY = 25 * 2**20
 """Bytes. GitHub's own cap on payloads is 25 MB."""
@@ -48,16 +41,6 @@ _GUID = re.compile(r"[A-Za-z0-9-]{1,100}")
 _EVENT = re.compile(r"[a-z_]{1,100}")
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """What receiving needs. `secret` is the App's webhook secret."""
-
-    pool: Pool[Any]
-    secret: bytes
-    rules: Rules
-    wake: Wake
-
-
 class RefusedError(Exception):
     """A request that is not a delivery: an HTTP status and a sentence for whoever sent it."""
 
@@ -66,17 +49,11 @@ class RefusedError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What came of a delivery. `run_id` is None where it calls for no run."""
-
-    duplicate: bool
-    decision: Decision
-    run_id: str | None = None
-
-
 async def receive(request: web.Request, receiver: Receiver) -> web.Response:
     """Answer one delivery: 202 once it is kept, 200 for a repeat, 4xx for what is none, 503 where it is not kept."""
+    if receiver.secret is None:
+        sentence = "no deliveries are taken here: this Draftsman reads GitHub's list of them (DRAFTSMAN_DELIVERY=poll)"
+        return web.json_response({"error": sentence}, status=410)
     try:
         body = await _read(request)
         verify(body, request.headers.get("X-Hub-Signature-256"), receiver.secret)
@@ -95,7 +72,7 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
     if received.duplicate:
         return web.json_response({"delivery": delivery.guid, "duplicate": True})
     log.info("delivery %s (%s): %s", delivery.guid, delivery.event, received.decision.text)
-    if received.run_id is not None:
+    if received.is_new:
         await wake_workers(receiver.wake)
     answer = {"delivery": delivery.guid, "decision": received.decision.text}
     if received.run_id is not None:
@@ -174,18 +151,6 @@ def _id_of(payload: Payload, name: str) -> int | None:
     if not isinstance(found, int) or isinstance(found, bool):
         return None
     return found if 0 < found <= LARGEST_ID else None
-
-
-async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Received:
-    """Keep the delivery and start the run that it calls for, in one transaction; a known GUID changes nothing."""
-    decision = decide(delivery.event, payload, receiver.rules)
-    async with receiver.pool.acquire() as connection, connection.transaction():
-        if not await deliveries.insert(connection, delivery, decision.text):
-            return Received(duplicate=True, decision=decision)
-        if decision.wanted is None:
-            return Received(duplicate=False, decision=decision)
-        started = await runs.start(connection, decision.wanted, delivery=delivery.guid)
-        return Received(duplicate=False, decision=decision, run_id=str(started.run_id))
 
 
 async def wake_workers(wake: Wake) -> None:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from draftsman.domain.admission import Admission
 from draftsman.domain.errors import SettingsError
-from draftsman.domain.policy import ApprovalPolicy
+from draftsman.domain.policy import ApprovalPolicy, RepoPolicy
 
 _PREFIX = "DRAFTSMAN_"
 _WELL_KNOWN = ("database_url", "redis_url", "docker_host", "http_proxy", "https_proxy", "no_proxy")
@@ -42,6 +43,8 @@ class Settings(BaseModel):
     github_private_key: SecretStr | None = None
     github_private_key_file: Path | None = None
     github_webhook_secret: SecretStr | None = None
+    github_client_id: str | None = None
+    github_client_secret: SecretStr | None = None
     github_api_url: str = Field("https://api.github.com", pattern=r"^https?://\S+$")
     github_server_url: str = Field("https://github.com", pattern=r"^https?://\S+$")
 
@@ -118,6 +121,26 @@ class Settings(BaseModel):
         cores = os.cpu_count() or 1
         memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
         return max(1, min(int(cores / self.job_cpus), memory_mb // self.job_memory_mb))
+
+    @property
+    def admission(self) -> Admission:
+        """Return whose repositories are served."""
+        return Admission(
+            allow=tuple(name.lower() for name in self.allow), deny=tuple(name.lower() for name in self.deny)
+        )
+
+    @property
+    def policy(self) -> RepoPolicy:
+        """Return what holds for repositories that have no policy of their own."""
+        return RepoPolicy(
+            approval=self.approval,
+            trusted=self.trusted,
+            merge_testing=self.merge_testing,
+            run_drafts=self.run_drafts,
+            run_tags=self.run_tags,
+            supersede=self.supersede,
+            supersede_default_branch=self.supersede_default_branch,
+        )
 
     @property
     def proxies(self) -> dict[str, str]:

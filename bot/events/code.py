@@ -1,4 +1,4 @@
-"""Events that bring code: pushes, pull requests, check suites that GitHub asks for, and entries of a merge queue. Pure."""
+"""Events that bring code: pushes, pull requests, requested check suites, entries of a merge queue. Pure."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def _rerun_all(payload: Payload, rules: Rules) -> Decision:
     repository_id = identifier(payload, "repository.id")
     head_sha = sha(payload, "check_suite.head_sha")
     by = optional_text(payload, "sender.login") or "somebody"
-    detail = {"repository_id": repository_id, "head_sha": head_sha, "by": by, "action": "rerun"}
+    branch = optional_text(payload, "check_suite.head_branch")
+    detail = {"repository_id": repository_id, "head_sha": head_sha, "by": by, "action": "rerun", "branch": branch}
     rerun = TaskWanted(TaskKind.RERUN, f"{repository_id}:commit:{head_sha}", detail)
     return Decision(f"run {head_sha[:7]} again: all its checks", tasks=(rerun,))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, Repository
-from draftsman.store.leases import EVERYBODY, Admission
 from draftsman.store.runs import Wanted
 from draftsman.store.tasks import TaskWanted
 

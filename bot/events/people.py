@@ -40,7 +40,9 @@ def check_run(payload: Payload, rules: Rules) -> Decision:
         "is_one_check": action == "rerequested",
     }
     lane = f"{repository_id}:commit:{head_sha}"
-    return Decision(f"{button} {head_sha[:7]}: its button was pressed", tasks=(TaskWanted(TaskKind.RERUN, lane, detail),))
+    return Decision(
+        f"{button} {head_sha[:7]}: its button was pressed", tasks=(TaskWanted(TaskKind.RERUN, lane, detail),)
+    )
 
 
 def issue_comment(payload: Payload, rules: Rules) -> Decision:
@@ -62,6 +64,7 @@ def issue_comment(payload: Payload, rules: Rules) -> Decision:
         "comment_id": identifier(payload, "comment.id"),
         "by": text(payload, "comment.user.login"),
         "written_at": text(payload, "comment.created_at", longest=40),
+        "body": body,
     }
     lane = lane_of(repository_id, Ref(RefKind.PULL_REQUEST, str(number)))
     return Decision(f"commands on pull request {number}", tasks=(TaskWanted(TaskKind.COMMENT, lane, detail),))

@@ -9,6 +9,7 @@ from bot import hook_list
 from bot.github import GitHub
 from bot.github_error import GitHubError
 from bot.recovery import list_days
+from bot.setup import EVENTS, PERMISSIONS
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
 from draftsman.domain.errors import HostError
@@ -16,17 +17,17 @@ from draftsman.settings import Settings
 from draftsman.store import database, recovery
 from draftsman.store.recovery import Standing
 
-PERMISSIONS: Mapping[str, tuple[str, str]] = {
-    "checks": ("write", "to report checks"),
-    "contents": ("read", "to fetch commits"),
-    "issues": ("write", "to read commands in comments, and to answer them"),
-    "merge_queues": ("read", "to hear of merge queues"),
-    "metadata": ("read", "to know repositories and who may write to them"),
-    "pull_requests": ("write", "to read pull requests, and to react to comments on them"),
+_FOR: Mapping[str, str] = {
+    "checks": "to report checks",
+    "contents": "to fetch commits",
+    "issues": "to read commands in comments, and to answer them",
+    "merge_queues": "to hear of merge queues",
+    "metadata": "to know repositories and who may write to them",
+    "pull_requests": "to read pull requests, and to react to comments on them",
 }
-"""What the App needs, and what for."""
+"""What the App needs each permission for."""
 
-EVENTS: Mapping[str, str] = {
+_WITH: Mapping[str, str] = {
     "push": "branches run",
     "pull_request": "pull requests run",
     "check_suite": "all checks can be run again",
@@ -35,7 +36,7 @@ EVENTS: Mapping[str, str] = {
     "merge_group": "merge queues run",
     "repository": "renamed repositories are followed",
 }
-"""What the App must subscribe to, and what works with it."""
+"""What works with each event."""
 
 _LATE = 3
 """Rounds of reading the list that may be missing before it is a fault."""
@@ -134,12 +135,12 @@ def _missing_permissions(granted: object) -> list[str]:
     given = granted if isinstance(granted, dict) else {}
     enough = {"read": ("read", "write", "admin"), "write": ("write", "admin")}
     return [
-        f"the permission {name}: {level} ({why})"
-        for name, (level, why) in PERMISSIONS.items()
+        f"the permission {name}: {level} ({_FOR[name]})"
+        for name, level in PERMISSIONS.items()
         if given.get(name) not in enough[level]
     ]
 
 
 def _missing_events(subscribed: object) -> list[str]:
     given = subscribed if isinstance(subscribed, list) else []
-    return [f"the event {name} (with it {what})" for name, what in EVENTS.items() if name not in given]
+    return [f"the event {name} (with it, {_WITH[name]})" for name in EVENTS if name not in given]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from draftsman import __version__
-from draftsman.cli import image_commands, logs_setup, profile_commands, settings_of, terminal
+from draftsman.cli import image_commands, logs_setup, profile_commands, settings_of, setup_command, terminal
 from draftsman.domain.errors import DraftsmanError, SettingsError
 from draftsman.domain.plan import Tier
 from draftsman.domain.profile_rules import ProfileError
@@ -31,6 +31,7 @@ runs_app = typer.Typer(help="List, show and follow runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(image_commands.app, name="images")
+app.command("setup")(setup_command.setup)
 
 EnvFile = Annotated[
     Path | None, typer.Option("--env-file", help="A file of NAME=VALUE settings; the environment wins over it.")

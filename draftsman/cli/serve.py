@@ -7,18 +7,18 @@ import logging
 
 from aiohttp import web
 
-from bot.events.decision import Rules
-from bot.github import GitHub
+from bot.intake import Receiver
 from bot.recovery import Recovery, list_days
 from bot.reporter import Reporter
 from bot.serve import create_app, create_runner
-from bot.webhooks import Receiver
+from bot.tasks.desk import Desk
+from bot.tasks.loop import TaskLoop
+from bot.triggers import Rules
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import HostError, SettingsError
 from draftsman.settings import Settings
-from draftsman.store.leases import Admission
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _OPEN_REQUESTS_SECONDS = 5
 
 async def serve(settings: Settings, *, with_parent: bool) -> int:
     """Serve until a signal. Returns the exit code of the command."""
-    secret = _secret(settings)
+    secret = _webhook_secret(settings)
     urls = services.found(settings)
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     async with (
@@ -46,11 +46,19 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
         )
         reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
-        receiver = Receiver(pool, b"", rules, wake_ups.wake)
+        receiver = Receiver(pool, None, rules, wake_ups.wake)
+        tasks = TaskLoop(Desk(receiver, github, public_url.rstrip("/")), database_url=urls.database_url)
+        recovery = Recovery(
+            receiver,
+            github,
+            every_seconds=settings.poll_seconds if settings.delivery == "poll" else settings.recovery_seconds,
+            list_days=list_days(settings.github_api_url),
+        )
         await until_told(
             _listen(app, settings),
             reporter.run(asyncio.Event()),
-            recovery_of(settings, receiver, github).run(asyncio.Event()),
+            tasks.run(),
+            recovery.run(asyncio.Event()),
             with_parent=with_parent,
         )
     return 0
@@ -58,32 +66,25 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
 
 def rules_of(settings: Settings) -> Rules:
     """Return what the administrator set, as deciding about events needs it."""
-    allow, deny = (tuple(name.lower() for name in names) for names in (settings.allow, settings.deny))
     return Rules(
-        settings.github_server_url.rstrip("/"), settings.skip_markers, admission=Admission(allow=allow, deny=deny)
+        server_url=settings.github_server_url.rstrip("/"),
+        skip_markers=settings.skip_markers,
+        policy=settings.policy,
+        app_id=settings.github_app_id or "",
+        aliases=settings.command_aliases,
+        admission=settings.admission,
     )
 
 
-def _secret(settings: Settings) -> str | None:
-    """Return the webhook's secret, None in poll mode. Raises SettingsError."""
+def _webhook_secret(settings: Settings) -> str | None:
     if settings.delivery == "poll":
         return None
     if settings.github_webhook_secret is None:
         raise SettingsError(
-            "GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook "
-            "(or DRAFTSMAN_DELIVERY=poll, which needs none)."
+            "GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the App's webhook. Where GitHub cannot reach "
+            "this machine, set DRAFTSMAN_DELIVERY=poll instead."
         )
     return settings.github_webhook_secret.get_secret_value()
-
-
-def recovery_of(settings: Settings, receiver: Receiver, github: GitHub) -> Recovery:
-    """Return what finds events that did not arrive; in poll mode, all of them."""
-    return Recovery(
-        receiver,
-        github,
-        every_seconds=settings.poll_seconds if settings.delivery == "poll" else settings.recovery_seconds,
-        list_days=list_days(settings.github_api_url),
-    )
 
 
 async def _listen(app: web.Application, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.heads import Compared, compare
-from bot.webhooks import Receiver
+from bot.intake import Receiver
 from draftsman.cli import services, terminal
 from draftsman.cli.github import opened_app
 from draftsman.cli.serve import rules_of
@@ -33,7 +33,7 @@ async def sync(settings: Settings, *, repo: str | None, as_json: bool) -> int:
         if not _has_key(settings):
             return await _ask(pool, repo, as_json=as_json)
         async with opened_app(settings) as github:
-            receiver = Receiver(pool, b"", rules_of(settings), wake_ups.wake)
+            receiver = Receiver(pool, None, rules_of(settings), wake_ups.wake)
             began = (await recovery.get(pool)).now
             found = []
             async for result in compare(github, receiver, only=repo):

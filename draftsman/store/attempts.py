@@ -17,7 +17,7 @@ from draftsman.domain.outcome import PHASES, ImageUsed, Outcome
 from draftsman.domain.plan import Plan, Tier
 from draftsman.domain.run import ACTIVE_STATES, Attempt, Conclusion, Run, RunState, Trust
 from draftsman.store.database import Database, clean
-from draftsman.store.runs import repository_of
+from draftsman.store.repositories import repository_of
 
 _PLAN = TypeAdapter(Plan)
 _IMAGE = TypeAdapter(ImageUsed)
@@ -65,6 +65,15 @@ async def of_run(db: Database, run_id: UUID) -> list[Attempt]:
     """Return the run's attempts, newest first."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = $1 ORDER BY a.number DESC", run_id)  # noqa: S608
     return [_attempt(row) for row in rows]
+
+
+async def newest_of(db: Database, run_id: UUID) -> Attempt | None:
+    """Return the run's newest attempt, None where it has none."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = $1 ORDER BY a.number DESC LIMIT 1",  # noqa: S608
+        run_id,
+    )
+    return None if row is None else _attempt(row)
 
 
 async def recent(db: Database, *, limit: int = 20, repo: str | None = None) -> list[Attempt]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from draftsman.store.database import Database, clean
 
@@ -49,9 +48,3 @@ async def known(db: Database, guids: Sequence[str]) -> set[str]:
     """Return those of the GUIDs whose deliveries are kept."""
     rows = await db.fetch("SELECT guid FROM deliveries WHERE guid = ANY($1)", [clean(guid) for guid in guids])
     return {row["guid"] for row in rows}
-
-
-async def payload_of(db: Database, guid: str) -> tuple[bytes, datetime] | None:
-    """Return the delivery's body and when it was received, None where it is not kept (any more)."""
-    row = await db.fetchrow("SELECT body, received_at FROM deliveries WHERE guid = $1", guid)
-    return None if row is None else (row["body"], row["received_at"])

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.run import ACTIVE_STATES, Attempt
 from draftsman.store.attempts import demand_held, get
 from draftsman.store.database import Database, Pool
 
 _CLAIMING = 0x636C61696D  # "claim": the advisory lock of claims
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Whose repositories may be run: owners and OWNER/NAMEs in lower case, `*` for everybody.
-
-    With an empty `allow` those of the installations that an administrator approved; `deny` wins.
-    """
-
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-
-
-EVERYBODY = Admission(allow=("*",))
 
 
 async def claim(

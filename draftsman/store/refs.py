@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from draftsman.domain.run import Ref, RefKind
@@ -41,15 +42,16 @@ async def release(
     return ended
 
 
-async def head_of(db: Database, repository_id: int, ref: Ref) -> str | None:
-    """Return the newest commit that the ref is known to name, None where none is known."""
+async def head_at(db: Database, repository_id: int, ref: Ref, *, at: datetime) -> str | None:
+    """Return the newest commit that the ref was known to name at that time (our clock), None where none was known."""
     found: str | None = await db.fetchval(
         "SELECT r.head_sha FROM run_refs n JOIN runs r ON r.id = n.run_id "
-        "WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current "
+        "WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.created_at <= $4 "
         "ORDER BY n.created_at DESC LIMIT 1",
         repository_id,
         ref.kind,
         clean(ref.name),
+        at,
     )
     return found
 

@@ -86,6 +86,16 @@ async def ask(
     return Rerun(Asked.CREATED, attempt_id)
 
 
+async def narrow(db: Database, run_id: UUID, tiers: Collection[Tier]) -> None:
+    """Have the run's first attempt, which nobody took yet, do these tiers only."""
+    await db.execute(
+        "UPDATE attempts SET tiers = $2, version = version + 1 "
+        "WHERE run_id = $1 AND number = 1 AND state IN ('waiting', 'queued')",
+        run_id,
+        sorted(tiers),
+    )
+
+
 async def _join(db: Database, newest: dict[str, object], by: str, tiers: Collection[Tier], rebuild: bool) -> Rerun:
     attempt_id = newest["id"]
     assert isinstance(attempt_id, UUID)

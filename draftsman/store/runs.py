@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from draftsman.domain.run import HEAD, Conclusion, Naming, Ref, RefKind, Repository, RunState, Trust
-from draftsman.store import audit
+from draftsman.store import audit, repositories
 from draftsman.store.database import Database, clean
 
 
@@ -35,25 +34,6 @@ class Started:
     attempt_id: UUID | None
 
 
-async def keep_repository(db: Database, repository: Repository) -> None:
-    """Insert the repository, or bring its name, branch and installation up to date."""
-    await db.execute(
-        """
-        INSERT INTO repositories (id, full_name, clone_url, default_branch, private, installation_id)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name, clone_url = excluded.clone_url,
-            default_branch = excluded.default_branch, private = excluded.private,
-            installation_id = coalesce(excluded.installation_id, repositories.installation_id), updated_at = now()
-        """,
-        repository.id,
-        clean(repository.full_name),
-        clean(repository.clone_url),
-        clean(repository.default_branch),
-        repository.private,
-        repository.installation_id,
-    )
-
-
 async def start(
     db: Database, wanted: Wanted, *, delivery: str | None, actor: str = "delivery", not_served: str = ""
 ) -> Started:
@@ -63,11 +43,12 @@ async def start(
     newest attempt ended because nothing named its commit any more. An untrusted attempt waits until `approvals` lets it
     go. Where `not_served` says why this instance does nothing for the repository, the attempt ends at once as neutral.
     """
-    await keep_repository(db, wanted.repository)
+    await repositories.keep(db, wanted.repository)
     run_id = await _find_or_insert(db, wanted)
     await db.execute(
         "INSERT INTO run_refs (run_id, kind, name, delivery, base_sha, base_branch) VALUES ($1, $2, $3, $4, $5, $6) "
         "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, "
+        "created_at = CASE WHEN run_refs.is_current THEN run_refs.created_at ELSE now() END, "
         "base_sha = coalesce(excluded.base_sha, run_refs.base_sha), "
         "base_branch = coalesce(excluded.base_branch, run_refs.base_branch)",
         run_id,
@@ -146,18 +127,6 @@ async def _insert_attempt(db: Database, run_id: UUID, wanted: Wanted, not_served
     return attempt_id
 
 
-def repository_of(row: Any) -> Repository:
-    """Return the repository of a row that selected `repositories` columns with the prefix `repository_`."""
-    return Repository(
-        id=row["repository_id"],
-        full_name=row["repository_full_name"],
-        clone_url=row["repository_clone_url"],
-        default_branch=row["repository_default_branch"],
-        private=row["repository_private"],
-        installation_id=row["repository_installation_id"],
-    )
-
-
 async def namings_of(db: Database, run_id: UUID) -> list[Naming]:
     """Return the refs that name the commit or once did, with what its change is seen against, oldest first."""
     rows = await db.fetch(
@@ -171,6 +140,17 @@ async def namings_of(db: Database, run_id: UUID) -> list[Naming]:
     ]
 
 
+async def find(db: Database, repository_id: int, head_sha: str, subject: str) -> UUID | None:
+    """Return the run of the commit with this subject, None where there is none."""
+    found: UUID | None = await db.fetchval(
+        "SELECT id FROM runs WHERE repository_id = $1 AND head_sha = $2 AND subject = $3",
+        repository_id,
+        head_sha,
+        subject,
+    )
+    return found
+
+
 async def of_commit(db: Database, repository_id: int, head_sha: str) -> list[UUID]:
     """Return the runs of the commit, that with the newest attempt first: it is the one that GitHub shows."""
     rows = await db.fetch(
@@ -180,6 +160,17 @@ async def of_commit(db: Database, repository_id: int, head_sha: str) -> list[UUI
         head_sha,
     )
     return [row["id"] for row in rows]
+
+
+async def is_tested_merged(db: Database, repository_id: int, head_sha: str) -> bool:
+    """Return whether there is a run of the commit merged into something."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM runs WHERE repository_id = $1 AND head_sha = $2 AND subject <> $3)",
+        repository_id,
+        head_sha,
+        HEAD,
+    )
+    return found
 
 
 async def refs_of(db: Database, run_id: UUID) -> list[Ref]:

@@ -73,6 +73,11 @@ async def end(db: Database, task: Task, *, error: str | None = None) -> None:
     )
 
 
+async def keep_detail(db: Database, task: Task, detail: Mapping[str, Any]) -> None:
+    """Keep what the task has come to, in the transaction that does it: another try goes on from there."""
+    await db.execute("UPDATE tasks SET detail = $2 WHERE id = $1", task.id, dict(detail))
+
+
 async def again(db: Database, task: Task, *, seconds: float, error: str) -> None:
     """Have the task tried again after so many seconds."""
     await db.execute(
@@ -89,6 +94,17 @@ async def seconds_to_next(db: Database) -> float | None:
         "SELECT extract(epoch FROM min(due_at) - now())::float FROM tasks WHERE state = 'open'"
     )
     return found
+
+
+async def count_by(db: Database, kind: str, *, repository_id: int, by: str, within_seconds: float) -> int:
+    """Return how many tasks of the kind this person caused in the repository lately."""
+    count: int = await db.fetchval(
+        "SELECT count(*) FROM tasks WHERE kind = $1 AND detail @> $2 AND created_at > now() - $3::interval",
+        kind,
+        {"repository_id": repository_id, "by": by},
+        timedelta(seconds=within_seconds),
+    )
+    return count
 
 
 async def open_count(db: Database) -> int:

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from bot import github as github_client
-from bot.events.decision import Rules
 from bot.github import GitHub
 from bot.serve import create_app, create_runner
+from bot.triggers import Rules
 from draftsman.store.database import Pool
 from tests.github import GitHubStandIn
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from bot.events.decision import Rules
 from bot.github import GitHub
+from bot.intake import Receiver
 from bot.recovery import Recovery
-from bot.triggers import EVENTS
-from bot.webhooks import Receiver
+from bot.triggers import EVENTS, Rules
+from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.store.database import Pool
-from draftsman.store.leases import EVERYBODY, Admission
 from tests.github import GitHubStandIn
 
 NOBODY = "http://127.0.0.1:9/webhooks/github"
@@ -22,7 +21,7 @@ def receiver_of(pool: Pool[Any], github: GitHubStandIn, admission: Admission = E
     async def wake() -> None:
         return None
 
-    return Receiver(pool, b"", Rules(github.server_url, ("[skip ci]",), admission=admission), wake)
+    return Receiver(pool, None, Rules(github.server_url, ("[skip ci]",), admission=admission), wake)
 
 
 def recovery_of(pool: Pool[Any], github: GitHubStandIn, client: GitHub, *, every_seconds: float = 0.2) -> Recovery:

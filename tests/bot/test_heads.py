@@ -8,11 +8,11 @@ from typing import Any
 
 from bot.github import GitHub
 from bot.heads import FIRST_CONTACTS, Compared, compare, first_contact
-from bot.webhooks import Receiver
+from bot.intake import Receiver
+from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.run import Trust
 from draftsman.store import attempts, installations
 from draftsman.store.database import Pool
-from draftsman.store.leases import EVERYBODY, Admission
 from tests.bot.conftest import Served
 from tests.bot.recovering import away, heads_that_run, kept, receiver_of
 from tests.github import GitHubStandIn, Repository
@@ -171,6 +171,7 @@ async def test_who_is_not_served_is_left_alone(github: GitHubStandIn, app_client
     gears = await github.create_repository("other/gears", files={"a.py": "x = 1\n"})
     secret = await github.create_repository("other/secret", files={"a.py": "x = 2\n"})
     sync = Sync(pool, github, app_client, Admission(deny=("other/secret",)))
+    await sync.contact(github.installation_id(widgets))
     found = await sync()
     assert await heads_that_run(pool) == set()
     assert "not served" in found["acme/widgets"].note

@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
         help="a repository to start with: a git checkout (its HEAD is taken) or a plain folder, as acme/<folder name> "
         "if no name is given; may be repeated",
     )
+    found.add_argument("--local-webhooks", action="store_true", help="let a new App's events go to this machine")
+    found.add_argument("--password", help=f"with which {PERSON} may push (default: a random one)")
     found.add_argument("--public", action="store_true", help="make these repositories public")
     return found
 
@@ -108,8 +110,9 @@ async def run(arguments: argparse.Namespace) -> None:
             await add_repository(github, wanted, private=not arguments.public)
         github.webhook_url = arguments.webhook_url
         github.auto_deliver = True
+        github.manifests.local_webhooks = arguments.local_webhooks
         environment = settings(github, write_key(github, arguments.key_file))
-        print(greeting(github, environment, github.add_person(PERSON)), flush=True)
+        print(greeting(github, environment, github.add_person(PERSON, arguments.password)), flush=True)
         await stopped.wait()
 
 

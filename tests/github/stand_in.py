@@ -29,6 +29,7 @@ from tests.github import (
     comment_api,
     control,
     deliveries,
+    manifest,
     payloads,
     people,
     rate_limits,
@@ -73,6 +74,7 @@ class GitHubStandIn(CheckButtons):
         self._outbox = Outbox(self.state, self._log)
         self._announcements = Announcements(self.state, self.checks, self._outbox)
         self.state.announcer = self._announcements
+        self.manifests = manifest.Manifests(self.state, self._log)
         self.front = Front(
             state=self.state,
             description=load_description(),
@@ -86,6 +88,7 @@ class GitHubStandIn(CheckButtons):
                 **search.OPERATIONS,
                 **checks.operations(self.checks),
                 **deliveries.operations(self._log),
+                **self.manifests.operations(),
             },
             faults=self.faults,
             people={},
@@ -114,6 +117,7 @@ class GitHubStandIn(CheckButtons):
                     return await github[0].front.handle(request)
 
                 server.add_routes(control.routes(lambda: github[0]))
+                server.add_routes(manifest.routes(lambda: github[0]))
                 server.router.add_route("*", "/{path:.*}", answer)
                 await runner.setup()
                 try:
@@ -258,9 +262,9 @@ class GitHubStandIn(CheckButtons):
         roles = {login: "member" if number else "maintainer" for number, login in enumerate(logins)}
         self.state.teams[organization.lower(), slug.lower()] = roles
 
-    def add_person(self, login: str) -> str:
-        """The password with which this person may push to every repository over HTTP."""
-        password = "ghp_" + secrets.token_hex(18)
+    def add_person(self, login: str, password: str | None = None) -> str:
+        """The password (a new one, if none is given) with which this person may push to every repository over HTTP."""
+        password = password or "ghp_" + secrets.token_hex(18)
         self.front.people[password] = self.state.account(login)
         return password
 

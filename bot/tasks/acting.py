@@ -1,0 +1,221 @@
+"""What each slash command does to the store, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bot import replies
+from bot.commands import Command, Scope, Verb
+from bot.events.code import pull_wanted
+from bot.payload import PayloadError, sha
+from bot.tasks.desk import Desk, LaterError, PointlessError, policy_of
+from bot.tasks.logs_view import logs_view
+from bot.tasks.merge import payload_of, wanted_merged
+from bot.tasks.trust import settle, why_waiting
+from bot.trust import Asker, Refused, approve, may
+from draftsman.domain.plan import CHECKED_TIERS, Tier
+from draftsman.domain.policy import ApprovalPolicy
+from draftsman.domain.run import Ref, RefKind, Repository, Trust
+from draftsman.store import approvals, attempts, refs, reruns, runs
+from draftsman.store.database import Database
+from draftsman.store.reruns import Asked
+from draftsman.store.runs import Wanted
+
+BUSY_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command. `is_news` says that the text is what was asked for."""
+
+    is_done: bool
+    text: str
+    is_news: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The pull request as GitHub shows it now, who asks, and when they did (GitHub's time, ISO 8601)."""
+
+    desk: Desk
+    repository: Repository
+    pull: Mapping[str, Any]
+    asker: Asker
+    written_at: str
+
+    @property
+    def head_sha(self) -> str:
+        """Return the pull request's head. Raises PointlessError."""
+        try:
+            return sha(self.pull, "head.sha")
+        except PayloadError as error:
+            raise PointlessError(f"the pull request is not as GitHub documents it, {error}") from error
+
+    @property
+    def ref(self) -> Ref:
+        """Return the pull request's ref."""
+        return Ref(RefKind.PULL_REQUEST, str(self.pull["number"]))
+
+    def wanted(self) -> Wanted:
+        """Return the run of its head. Raises PointlessError."""
+        try:
+            return pull_wanted(payload_of(self.repository, self.pull), self.desk.rules)
+        except PayloadError as error:
+            raise PointlessError(f"the pull request is not as GitHub documents it, {error}") from error
+
+
+async def act(acting: Act, db: Database, command: Command) -> Outcome:
+    """Do one command in the transaction of `db`. Raises GitHubError, LaterError, PointlessError."""
+    is_allowed = acting.asker.permission.may_write or await _is_allowed(acting, db)
+    refused = may(command.verb, acting.asker, pull_allowed=is_allowed)
+    if refused is not None:
+        return Outcome(is_done=False, text=refused.sentence)
+    return await _ACTS[command.verb](acting, db, command)
+
+
+async def _is_allowed(acting: Act, db: Database) -> bool:
+    """Return whether the head may run: it is trusted, approved, or the policy needs no approval."""
+    if acting.wanted().trust is Trust.TRUSTED:
+        return True
+    for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
+        if await approvals.is_approved(db, run_id):
+            return True
+    return await why_waiting(acting.desk, acting.repository, _author(acting)) is None
+
+
+def _author(acting: Act) -> str:
+    user = acting.pull.get("user")
+    login = user.get("login") if isinstance(user, Mapping) else None
+    return login if isinstance(login, str) else ""
+
+
+async def _test(acting: Act, db: Database, command: Command) -> Outcome:
+    if acting.pull.get("state") != "open":
+        return Outcome(is_done=False, text="This pull request is closed: there is nothing to run.")
+    if command.scope is Scope.MERGE:
+        return await _run(acting, db, await wanted_merged(acting.desk, acting.repository, acting.pull), command)
+    return await _run(acting, db, acting.wanted(), command)
+
+
+async def _rebuild(acting: Act, db: Database, command: Command) -> Outcome:
+    return await _run(acting, db, acting.wanted(), command)
+
+
+async def _run(acting: Act, db: Database, wanted: Wanted, command: Command) -> Outcome:
+    """Run the commit again; for the first time where it never ran (a draft, say)."""
+    tiers = {Scope.FAST: (Tier.FAST,), Scope.FULL: (Tier.FULL,)}.get(command.scope or Scope.MERGE, CHECKED_TIERS)
+    rebuild = command.verb is Verb.REBUILD
+    run_id = await _shown_run(db, wanted, command)
+    is_new = run_id is None or await attempts.newest_of(db, run_id) is None
+    if run_id is None or is_new:
+        run_id = await _start(acting, db, wanted)
+        await reruns.narrow(db, run_id, tiers)
+    asked = await reruns.ask(
+        db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
+    )
+    if asked.asked is Asked.BUSY:
+        raise LaterError("an attempt is under way that does less", BUSY_SECONDS)
+    if asked.asked is Asked.WAITING:
+        return Outcome(is_done=False, text=_waiting(wanted.head_sha))
+    done = replies.rebuilding(wanted.head_sha) if rebuild else replies.queued(wanted.head_sha, command.scope)
+    return Outcome(is_done=True, text=done)
+
+
+async def _start(acting: Act, db: Database, wanted: Wanted) -> UUID:
+    """Start the run of a commit that no event started. What GitHub has to say comes before anything is locked."""
+    is_untrusted = wanted.trust is Trust.UNTRUSTED
+    waits = await why_waiting(acting.desk, acting.repository, _author(acting)) if is_untrusted else None
+    run_id = (await runs.start(db, wanted, delivery=None, actor=acting.asker.login)).run_id
+    if is_untrusted:
+        await settle(db, run_id, waits, author=_author(acting))
+    return run_id
+
+
+async def _shown_run(db: Database, wanted: Wanted, command: Command) -> UUID | None:
+    """Return the run that GitHub shows for the commit; for a test of the merge, that of exactly this merge."""
+    if command.scope is Scope.MERGE:
+        return await runs.find(db, wanted.repository.id, wanted.head_sha, wanted.subject)
+    known = await runs.of_commit(db, wanted.repository.id, wanted.head_sha)
+    return known[0] if known else None
+
+
+def _waiting(head_sha: str) -> str:
+    return (
+        "This commit comes from a fork and waits for approval, which running it again is not: read it, then "
+        f"`/draftsman approve {head_sha}`."
+    )
+
+
+async def _cancel(acting: Act, db: Database, command: Command) -> Outcome:
+    ended = False
+    for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
+        newest = await attempts.newest_of(db, run_id)
+        by = acting.asker.login
+        ended |= newest is not None and await attempts.ask_cancel(db, newest.id, by=by, reason=f"by {by}")
+    return Outcome(is_done=True, text=replies.cancelled(acting.head_sha if ended else None), is_news=not ended)
+
+
+async def _fix(acting: Act, db: Database, command: Command) -> Outcome:
+    return Outcome(is_done=False, text=replies.no_repair())
+
+
+async def _approve(acting: Act, db: Database, command: Command) -> Outcome:
+    wanted = acting.wanted()
+    if wanted.trust is Trust.TRUSTED:
+        return Outcome(is_done=False, text="This pull request comes from this repository: it needs no approval.")
+    policy = await policy_of(acting.desk, acting.repository)
+    if policy.approval is ApprovalPolicy.NEVER:
+        return Outcome(is_done=False, text="This repository runs nothing from forks: approval does not change that.")
+    newest = await refs.head_at(db, acting.repository.id, acting.ref, at=_known_until(acting))
+    decided = approve(asked_sha=command.sha, newest_head_when_asked=newest, head_now=acting.head_sha)
+    if isinstance(decided, Refused):
+        return Outcome(is_done=False, text=decided.sentence)
+    known = await runs.of_commit(db, acting.repository.id, decided.sha)
+    if not known:
+        known = [(await runs.start(db, wanted, delivery=None, actor=acting.asker.login)).run_id]
+    for run_id in known:
+        await approvals.approve(db, run_id, by=acting.asker.login, reason="comment")
+    return Outcome(is_done=True, text=replies.approved(decided.sha))
+
+
+def _known_until(acting: Act) -> datetime:
+    """Return, by our own clock, when the comment was made: what we heard of later its author had not seen."""
+    written = datetime.fromisoformat(acting.written_at)
+    return written - timedelta(seconds=acting.desk.github.clock_ahead)
+
+
+async def _plan(acting: Act, db: Database, command: Command) -> Outcome:
+    known = await runs.of_commit(db, acting.repository.id, acting.head_sha)
+    newest = await attempts.newest_of(db, known[0]) if known else None
+    plan = None if newest is None else await attempts.plan_of(db, newest.id)
+    url = acting.desk.public_url if newest is None else f"{acting.desk.public_url}/runs/{newest.run.id}"
+    return Outcome(is_done=True, text=replies.plan_reply(plan, acting.head_sha, url), is_news=True)
+
+
+async def _logs(acting: Act, db: Database, command: Command) -> Outcome:
+    known = await runs.of_commit(db, acting.repository.id, acting.head_sha)
+    newest = await attempts.newest_of(db, known[0]) if known else None
+    if newest is None:
+        return Outcome(is_done=True, text="Nothing of this commit was run yet, so there is no log.", is_news=True)
+    view = await logs_view(db, newest, acting.desk.public_url)
+    return Outcome(is_done=True, text=replies.logs_reply(view), is_news=True)
+
+
+async def _help(acting: Act, db: Database, command: Command) -> Outcome:
+    return Outcome(is_done=True, text=replies.help_reply(aliases=acting.desk.rules.aliases), is_news=True)
+
+
+_ACTS: Mapping[Verb, Callable[[Act, Database, Command], Awaitable[Outcome]]] = {
+    Verb.TEST: _test,
+    Verb.CANCEL: _cancel,
+    Verb.REBUILD: _rebuild,
+    Verb.FIX: _fix,
+    Verb.APPROVE: _approve,
+    Verb.PLAN: _plan,
+    Verb.LOGS: _logs,
+    Verb.HELP: _help,
+}

@@ -1,0 +1,149 @@
+"""Does what the commands of a comment say: a reaction when it is seen, another when it is done, and at most one reply.
+
+Each command is done in the transaction that notes it, and the reply is looked for before it is made again: so a task
+that is tried again, whatever got lost, does and says everything once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.commands import Command, Unclear, parse
+from bot.events.code import is_ours
+from bot.github_error import GitHubError
+from bot.replies import done_reply, is_reply_to, refusals_reply, reply
+from bot.tasks import asking
+from bot.tasks.acting import Act, Outcome, act
+from bot.tasks.desk import Desk, PointlessError, is_gone, repository_of
+from bot.trust import Asker
+from draftsman.domain.run import Repository
+from draftsman.store import tasks
+from draftsman.store.tasks import Task
+
+COMMENTS = {"issues": "write"}
+
+SEEN, DONE, REFUSED = "eyes", "rocket", "confused"
+
+STRANGERS_REPLIES = 5
+"""An hour, in one repository, to somebody who may not write there: reactions cost less noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """The comment and where it is."""
+
+    desk: Desk
+    repository: Repository
+    number: int
+    comment_id: int
+    written_at: str
+
+    async def request(self, method: str, path: str, **arguments: Any) -> Any:
+        path = f"/repos/{self.repository.full_name}{path}"
+        return (await self.desk.github.request(self.repository, COMMENTS, method, path, **arguments)).body
+
+
+async def comment(desk: Desk, task: Task) -> None:
+    """Do the comment's commands and answer. Raises GitHubError, LaterError, PointlessError."""
+    repository = await repository_of(desk, task.detail.get("repository_id"))
+    thread = _Thread(desk, repository, task.detail["number"], task.detail["comment_id"], task.detail["written_at"])
+    if not await _react(thread, SEEN):
+        raise PointlessError("the comment is gone")
+    outcomes, task = await _perform(thread, task)
+    said = reply_parts(outcomes)
+    if said and not task.detail.get("is_quiet"):
+        await _reply(thread, task, reply(said, thread.comment_id))
+    await _react(thread, REFUSED if any(not outcome.is_done for outcome in outcomes) else DONE)
+
+
+async def _perform(thread: _Thread, task: Task) -> tuple[list[Outcome], Task]:
+    """Do the commands that are not done yet. Returns what came of all of them."""
+    desk = thread.desk
+    commands = parse(task.detail["body"], aliases=desk.rules.aliases)
+    outcomes = [Outcome(**kept) for kept in task.detail.get("outcomes", ())]
+    if len(outcomes) >= len(commands):
+        return outcomes, task
+    pull = await asking.pull(desk, thread.repository, thread.number)
+    if pull is None:
+        raise PointlessError("the pull request is gone")
+    login = task.detail["by"]
+    permission = await asking.permission(desk, thread.repository, login)
+    author = pull.get("user") or {}
+    is_author = isinstance(author.get("login"), str) and author["login"].lower() == login.lower()
+    asker = Asker(login, thread.repository.full_name, permission, is_author)
+    is_quiet = not permission.may_write and await _is_noisy(thread, task)
+    acting = Act(desk, thread.repository, pull, asker, thread.written_at)
+    for command in commands[len(outcomes) :]:
+        async with desk.pool.acquire() as connection, connection.transaction():
+            outcome = await _one(acting, connection, command)
+            outcomes.append(outcome)
+            kept = [{"is_done": one.is_done, "text": one.text, "is_news": one.is_news} for one in outcomes]
+            task = replace(task, detail={**task.detail, "outcomes": kept, "is_quiet": is_quiet})
+            await tasks.keep_detail(connection, task, task.detail)
+    await desk.receiver.wake()
+    return outcomes, task
+
+
+async def _one(acting: Act, connection: Any, command: Command | Unclear) -> Outcome:
+    if isinstance(command, Unclear):
+        return Outcome(is_done=False, text=command.sentence)
+    return await act(acting, connection, command)
+
+
+async def _is_noisy(thread: _Thread, task: Task) -> bool:
+    asked = await tasks.count_by(
+        thread.desk.pool, task.kind, repository_id=thread.repository.id, by=task.detail["by"], within_seconds=3600
+    )
+    return asked > STRANGERS_REPLIES
+
+
+def reply_parts(outcomes: list[Outcome]) -> list[str]:
+    """Return what is to be said, empty where the reaction says it all: everything was done, and there is no news."""
+    if all(outcome.is_done and not outcome.is_news for outcome in outcomes):
+        return []
+    news = [outcome.text for outcome in outcomes if outcome.is_news]
+    refused = [outcome.text for outcome in outcomes if not outcome.is_done and not outcome.is_news]
+    done = [outcome.text for outcome in outcomes if outcome.is_done and not outcome.is_news]
+    return [part for part in (refusals_reply(refused), done_reply(done), *news) if part]
+
+
+async def _react(thread: _Thread, content: str) -> bool:
+    """React to the comment; GitHub keeps a reaction once. Returns whether the comment is there."""
+    path = f"/issues/comments/{thread.comment_id}/reactions"
+    try:
+        await thread.request("POST", path, body={"content": content})
+    except GitHubError as error:
+        if is_gone(error):
+            return False
+        raise
+    return True
+
+
+async def _reply(thread: _Thread, task: Task, body: str) -> None:
+    earlier = await _find(thread) if task.detail.get("is_replying") else None
+    if earlier is not None:
+        if earlier.get("body") != body:
+            await thread.request("PATCH", f"/issues/comments/{earlier['id']}", body={"body": body})
+        return
+    await tasks.keep_detail(thread.desk.pool, task, {**task.detail, "is_replying": True})
+    await thread.request("POST", f"/issues/{thread.number}/comments", body={"body": body})
+
+
+async def _find(thread: _Thread) -> Mapping[str, Any] | None:
+    """Return our reply to the comment. Anybody can write its marker: only what our App wrote counts."""
+    page = 1
+    while True:
+        query = {"since": thread.written_at, "per_page": "100", "page": str(page)}
+        found = await thread.request("GET", f"/issues/{thread.number}/comments", query=query)
+        if not isinstance(found, list):
+            raise GitHubError("GitHub answered a list of comments with something else.", status=502)
+        for one in found:
+            by_app = one.get("performed_via_github_app") is not None
+            ours = by_app and is_ours(one, "performed_via_github_app", thread.desk.rules)
+            if ours and is_reply_to(str(one.get("body")), thread.comment_id):
+                return one  # type: ignore[no-any-return]
+        if len(found) < 100:
+            return None
+        page += 1

@@ -1,0 +1,42 @@
+"""Asks what a ref names now, and ends the runs that nothing names any more.
+
+By what GitHub says, not by what arrived: an event that comes late cannot end the run of a newer commit.
+"""
+
+from __future__ import annotations
+
+from bot.tasks import asking
+from bot.tasks.desk import Desk, policy_of, repository_of
+from draftsman.domain.policy import RepoPolicy
+from draftsman.domain.run import Ref, RefKind, Repository
+from draftsman.store import refs
+from draftsman.store.tasks import Task
+
+
+async def follow(desk: Desk, task: Task) -> None:
+    """End what the ref's newest commit supersedes, as far as the policy lets it."""
+    repository = await repository_of(desk, task.detail.get("repository_id"))
+    ref = Ref(RefKind(task.detail["kind"]), task.detail["name"])
+    policy = await policy_of(desk, repository)
+    head_sha = await asking.head_of(desk, repository, ref, drafts=policy.run_drafts)
+    if head_sha is not None and not _is_superseding(policy, repository, ref):
+        return
+    async with desk.pool.acquire() as connection, connection.transaction():
+        reason = _reason(ref, head_sha)
+        await refs.release(connection, repository.id, ref, head_sha=head_sha, by="delivery", reason=reason)
+
+
+def _is_superseding(policy: RepoPolicy, repository: Repository, ref: Ref) -> bool:
+    on_default = ref.kind is RefKind.BRANCH and ref.name == repository.default_branch
+    return policy.supersede_default_branch if on_default else policy.supersede
+
+
+def _reason(ref: Ref, head_sha: str | None) -> str:
+    if head_sha is not None:
+        return f"(superseded by {head_sha[:7]})"
+    return {
+        RefKind.BRANCH: "(its branch was deleted)",
+        RefKind.TAG: "(its tag was deleted)",
+        RefKind.PULL_REQUEST: "(its pull request is closed or a draft)",
+        RefKind.MERGE_GROUP: "(the merge queue is done with it)",
+    }[ref.kind]

@@ -1,0 +1,90 @@
+"""Repositories as GitHub knows them. The id survives renames; what is kept by name moves along."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from draftsman.domain.run import Repository
+from draftsman.store.database import Database, clean
+
+_COLUMNS = """
+    p.id AS repository_id, p.full_name AS repository_full_name, p.clone_url AS repository_clone_url,
+    p.default_branch AS repository_default_branch, p.private AS repository_private,
+    p.installation_id AS repository_installation_id
+"""
+
+
+async def keep(db: Database, repository: Repository) -> None:
+    """Insert the repository, or bring its name, branch and installation up to date. Call it inside a transaction.
+
+    Where it has another name now, its profile and policy go with it, and take the place of what a repository that had
+    that name before left there.
+    """
+    before: str | None = await db.fetchval(
+        "SELECT lower(full_name) FROM repositories WHERE id = $1 FOR UPDATE", repository.id
+    )
+    name = clean(repository.full_name)
+    await db.execute(
+        """
+        INSERT INTO repositories (id, full_name, clone_url, default_branch, private, installation_id)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name, clone_url = excluded.clone_url,
+            default_branch = excluded.default_branch, private = excluded.private, is_gone = false,
+            installation_id = coalesce(excluded.installation_id, repositories.installation_id), updated_at = now()
+        """,
+        repository.id,
+        name,
+        clean(repository.clone_url),
+        clean(repository.default_branch),
+        repository.private,
+        repository.installation_id,
+    )
+    if before is not None and before != name.lower():
+        await _move(db, before, name.lower())
+
+
+async def _move(db: Database, before: str, after: str) -> None:
+    for table in ("repo_profiles", "policies"):
+        await db.execute(
+            f"WITH mine AS (SELECT 1 FROM {table} WHERE repo = $1) "  # noqa: S608
+            f"DELETE FROM {table} WHERE repo = $2 AND EXISTS (SELECT FROM mine)",
+            before,
+            after,
+        )
+        await db.execute(f"UPDATE {table} SET repo = $2 WHERE repo = $1", before, after)  # noqa: S608
+
+
+async def gone(db: Database, repository_id: int) -> list[UUID]:
+    """Note that GitHub has the repository no more, and drop its policy: another one of that name is not meant.
+
+    Returns the attempts that are not finished.
+    """
+    await db.execute("UPDATE repositories SET is_gone = true, updated_at = now() WHERE id = $1", repository_id)
+    await db.execute(
+        "DELETE FROM policies WHERE repo = (SELECT lower(full_name) FROM repositories WHERE id = $1)", repository_id
+    )
+    rows = await db.fetch(
+        "SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id "
+        "WHERE r.repository_id = $1 AND a.state <> 'finished'",
+        repository_id,
+    )
+    return [row["id"] for row in rows]
+
+
+async def get(db: Database, repository_id: int) -> Repository | None:
+    """Return the repository, None where no event named it yet."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM repositories p WHERE p.id = $1", repository_id)  # noqa: S608
+    return None if row is None else repository_of(row)
+
+
+def repository_of(row: Any) -> Repository:
+    """Return the repository of a row that selected `repositories` columns with the prefix `repository_`."""
+    return Repository(
+        id=row["repository_id"],
+        full_name=row["repository_full_name"],
+        clone_url=row["repository_clone_url"],
+        default_branch=row["repository_default_branch"],
+        private=row["repository_private"],
+        installation_id=row["repository_installation_id"],
+    )
