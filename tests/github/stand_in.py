@@ -71,10 +71,10 @@ class GitHubStandIn(CheckButtons):
         self.requests: list[RecordedRequest] = []
         self.violations: list[Violation] = []
         self._log = DeliveryLog(self.state, session)
+        self.manifests = manifest.Manifests(self.state, self._log)
         self._outbox = Outbox(self.state, self._log)
         self._announcements = Announcements(self.state, self.checks, self._outbox)
         self.state.announcer = self._announcements
-        self.manifests = manifest.Manifests(self.state, self._log)
         self.front = Front(
             state=self.state,
             description=load_description(),
