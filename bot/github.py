@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -38,8 +38,8 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 CONNECTIONS = 20
 """At once. GitHub's secondary limit is 100 for everything that an App does."""
 
-LARGEST_ANSWER = 16 * 2**20
-"""Bytes. What we ask for is far smaller."""
+LARGEST_ANSWER = 32 * 2**20
+"""Bytes. The largest that we ask for is a delivery, whose payload has 25 MB at most."""
 
 JWT_BACKDATED = 60
 JWT_AHEAD = 8 * 60
@@ -58,11 +58,19 @@ Permissions = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success. `body` is the decoded JSON, None where there is none."""
+    """A success. `body` is the decoded JSON, None where there is none.
+
+    `status` is 304 where the caller gave an ETag, and what it names is still so.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Any
+
+    @property
+    def etag(self) -> str | None:
+        """Return what names this state of the answer, None where GitHub gave no name."""
+        return self.headers.get("ETag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,28 @@ class _Token:
     expires: float
 
 
-_TokenKey = tuple[int, int, frozenset[tuple[str, str]]]
+@dataclass(frozen=True, slots=True)
+class _TokenKey:
+    """What a token is good for; `repository_id` None: for all repositories of the installation."""
+
+    installation_id: int
+    repository_id: int | None
+    permissions: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request but for its credential. `path` begins with a slash."""
+
+    method: str
+    path: str
+    body: Any = None
+    query: Mapping[str, str] | None = None
+    etag: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
 
 
 @asynccontextmanager
@@ -125,16 +154,26 @@ class GitHub:
         return self._budgets.get(installation_id, Budget())
 
     async def as_app(
-        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        etag: str | None = None,
     ) -> Answer:
-        """Send a request with the App's JWT. Raises GitHubError."""
+        """Send a request with the App's JWT. Raises GitHubError.
+
+        With the `etag` of an earlier answer, the answer is 304, at no cost, where nothing changed since.
+        """
+        asked = _Asked(method, path, body, query, etag)
         try:
-            return await self._send(method, path, {"jwt": self._app_jwt()}, body, query)
+            return await self._send(asked, {"jwt": self._app_jwt()})
         except GitHubError as error:
             if error.status != 401:
                 raise
         # The refusal carried GitHub's time: a JWT made with it is right if our clock was wrong.
-        return await self._send(method, path, {"jwt": self._app_jwt()}, body, query)
+        return await self._send(asked, {"jwt": self._app_jwt()})
 
     async def request(
         self,
@@ -145,26 +184,46 @@ class GitHub:
         *,
         body: Any = None,
         query: Mapping[str, str] | None = None,
+        etag: str | None = None,
     ) -> Answer:
         """Send a request with a token for this repository and these permissions alone.
 
-        `path` is relative to the API's address and begins with a slash. Raises GitHubError.
+        `path` is relative to the API's address and begins with a slash; `etag` is that of `as_app`.
+        Raises GitHubError.
         """
-        installation_id = repository.installation_id
+        return await self._with_token(_key(repository, permissions), _Asked(method, path, body, query, etag))
+
+    async def installation_request(
+        self,
+        installation_id: int,
+        permissions: Permissions,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request with a token for all repositories of the installation, and for these permissions alone.
+
+        It is for what concerns many repositories, and reads: a token that writes is always one repository's.
+        Raises GitHubError.
+        """
+        key = _TokenKey(installation_id, None, frozenset(permissions.items()))
+        return await self._with_token(key, _Asked(method, path, query=query))
+
+    async def _with_token(self, key: _TokenKey, asked: _Asked) -> Answer:
         try:
-            token = await self.token(repository, permissions)
+            token = await self._token(key)
             try:
-                return await self._send(method, path, {"oauth_token": token}, body, query, installation_id)
+                return await self._send(asked, {"oauth_token": token}, key.installation_id)
             except GitHubError as error:
                 if error.status != 401:
                     raise
-            self._tokens.pop(_key(repository, permissions), None)
-            token = await self.token(repository, permissions)
-            return await self._send(method, path, {"oauth_token": token}, body, query, installation_id)
+            self._tokens.pop(key, None)
+            return await self._send(asked, {"oauth_token": await self._token(key)}, key.installation_id)
         except GitHubError as error:
-            if error.limited and error.retry_after is not None and installation_id is not None:
-                refused = self._budget(installation_id).refused(error.retry_after, time.monotonic())
-                self._budgets[installation_id] = refused
+            if error.limited and error.retry_after is not None:
+                refused = self._budget(key.installation_id).refused(error.retry_after, time.monotonic())
+                self._budgets[key.installation_id] = refused
             raise
 
     async def contents_token(self, repository: Repository) -> str:
@@ -173,24 +232,25 @@ class GitHub:
 
     async def token(self, repository: Repository, permissions: Permissions) -> str:
         """Return an installation token for this repository and these permissions alone. Raises GitHubError."""
-        key = _key(repository, permissions)
+        return await self._token(_key(repository, permissions))
+
+    async def _token(self, key: _TokenKey) -> str:
         known = self._tokens.get(key)
         if known is None or (known.done() and not self._usable(known)):
             self._drop_expired()
-            known = asyncio.create_task(self._new_token(*key))
+            known = asyncio.create_task(self._new_token(key))
             # Whoever waited may be gone when it fails; that is no "exception was never retrieved".
             known.add_done_callback(lambda task: task.cancelled() or task.exception())
             self._tokens[key] = known
         # Shielded: others wait for the same token.
         return (await asyncio.shield(known)).text
 
-    async def _new_token(
-        self, installation_id: int, repository_id: int, permissions: frozenset[tuple[str, str]]
-    ) -> _Token:
+    async def _new_token(self, key: _TokenKey) -> _Token:
+        narrowed = {} if key.repository_id is None else {"repository_ids": [key.repository_id]}
         answer = await self.as_app(
             "POST",
-            f"/app/installations/{installation_id}/access_tokens",
-            body={"repository_ids": [repository_id], "permissions": dict(permissions)},
+            f"/app/installations/{key.installation_id}/access_tokens",
+            body={**narrowed, "permissions": dict(key.permissions)},
         )
         try:
             return _Token(str(answer.body["token"]), datetime.fromisoformat(answer.body["expires_at"]).timestamp())
@@ -219,58 +279,51 @@ class GitHub:
                 "gave you (GITHUB_PRIVATE_KEY_FILE or GITHUB_PRIVATE_KEY)."
             ) from None
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        credential: dict[str, str],
-        body: Any,
-        query: Mapping[str, str] | None,
-        installation_id: int | None = None,
-    ) -> Answer:
-        answer = await self._counted(installation_id, method, self._api_url + path, credential, body, query)
+    async def _send(self, asked: _Asked, credential: dict[str, str], installation_id: int | None = None) -> Answer:
+        answer = await self._counted(asked, self._api_url + asked.path, credential, installation_id)
         if answer.status not in REDIRECTS:
-            return self._success(f"{method} {path}", answer)
+            return self._success(asked, answer)
         # A renamed repository. The request goes there as it is: aiohttp would turn a POST into a GET.
         location = answer.headers.get("Location", "")
         if not location.startswith(f"{self._api_url}/"):
-            raise GitHubError(f"GitHub redirected {method} {path} to another host.", status=answer.status)
-        moved = await self._counted(installation_id, method, location, credential, body, None)
-        return self._success(f"{method} {path}", moved)
+            raise GitHubError(f"GitHub redirected {asked.name} to another host.", status=answer.status)
+        moved = await self._counted(replace(asked, query=None), location, credential, installation_id)
+        return self._success(asked, moved)
 
     async def _counted(
-        self,
-        installation_id: int | None,
-        method: str,
-        url: str,
-        credential: dict[str, str],
-        body: Any,
-        query: Mapping[str, str] | None,
+        self, asked: _Asked, url: str, credential: dict[str, str], installation_id: int | None
     ) -> Answer:
         """Send the request once, and keep what it costs the installation; None: it costs none."""
         if installation_id is None:
-            return await self._once(method, url, credential, body, query)
-        self._budgets[installation_id] = self._budget(installation_id).sending(method, time.monotonic())
-        answer = await self._once(method, url, credential, body, query)
+            return await self._once(asked, url, credential)
+        self._budgets[installation_id] = self._budget(installation_id).sending(asked.method, time.monotonic())
+        answer = await self._once(asked, url, credential)
         self._budgets[installation_id] = self._budget(installation_id).answered(
             answer.headers, githubs_time=self._now(), now=time.monotonic()
         )
         return answer
 
-    def _success(self, what: str, answer: Answer) -> Answer:
-        if not 200 <= answer.status < 300:
-            raise refusal(what, answer.status, answer.headers, answer.body, now=self._now())
+    def _success(self, asked: _Asked, answer: Answer) -> Answer:
+        unchanged = answer.status == 304 and asked.etag is not None
+        if not unchanged and not 200 <= answer.status < 300:
+            raise refusal(asked.name, answer.status, answer.headers, answer.body, now=self._now())
         return answer
 
-    async def _once(
-        self, method: str, url: str, credential: dict[str, str], body: Any, query: Mapping[str, str] | None
-    ) -> Answer:
+    async def _once(self, asked: _Asked, url: str, credential: dict[str, str]) -> Answer:
         headers = create_headers(f"draftsman/{__version__}", accept=ACCEPT, **credential)
         headers["x-github-api-version"] = API_VERSION
-        what = f"{method} {urlsplit(url).path}"
+        if asked.etag is not None:
+            headers["if-none-match"] = asked.etag
+        what = f"{asked.method} {urlsplit(url).path}"
         try:
             async with self._session.request(
-                method, url, headers=headers, json=body, params=query, allow_redirects=False, timeout=TIMEOUT
+                asked.method,
+                url,
+                headers=headers,
+                json=asked.body,
+                params=asked.query,
+                allow_redirects=False,
+                timeout=TIMEOUT,
             ) as response:
                 content = await _read(response, what)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -309,4 +362,4 @@ def _decode(content: bytes, what: str, status: int) -> Any:
 def _key(repository: Repository, permissions: Permissions) -> _TokenKey:
     if repository.installation_id is None:
         raise GitHubError(f"The App is not installed on {repository.full_name}.", status=404)
-    return repository.installation_id, repository.id, frozenset(permissions.items())
+    return _TokenKey(repository.installation_id, repository.id, frozenset(permissions.items()))

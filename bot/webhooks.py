@@ -73,7 +73,7 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
         return web.json_response({"delivery": delivery.guid, "duplicate": True})
     log.info("delivery %s (%s): %s", delivery.guid, delivery.event, received.decision.text)
     if received.is_new:
-        await _wake(receiver.wake)
+        await wake_workers(receiver.wake)
     answer = {"delivery": delivery.guid, "decision": received.decision.text}
     if received.run_id is not None:
         answer["run_id"] = received.run_id
@@ -153,7 +153,8 @@ def _id_of(payload: Payload, name: str) -> int | None:
     return found if 0 < found <= LARGEST_ID else None
 
 
-async def _wake(wake: Wake) -> None:
+async def wake_workers(wake: Wake) -> None:
+    """Tell the workers that there may be work; where that fails, they find it by themselves later."""
     try:
         async with asyncio.timeout(WOKEN_WITHIN):
             await wake()

@@ -91,6 +91,7 @@ async def running(github: GitHubStandIn, folder: Path, **settings: str) -> Async
         "DRAFTSMAN_HOME": str(folder / "data"),
         "DRAFTSMAN_PORT": str(port),
         "DRAFTSMAN_PUBLIC_URL": address,
+        "DRAFTSMAN_ALLOW": "*",
         "DRAFTSMAN_LOG_LEVEL": "warning",
         "GITHUB_APP_ID": str(github.app.id),
         "GITHUB_PRIVATE_KEY_FILE": str(key),

@@ -17,6 +17,7 @@ from bot import github
 from bot.github_error import GitHubError
 from draftsman import __version__
 from draftsman.cli import services, terminal, tools
+from draftsman.cli.doctor_github import permissions_look, recovery_look
 from draftsman.cli.home import prepare_home
 from draftsman.domain.errors import DraftsmanError, HostError
 from draftsman.settings import Settings
@@ -148,6 +149,8 @@ async def _private_key(settings: Settings) -> str:
 
 
 async def _webhook_secret(settings: Settings) -> str:
+    if settings.delivery == "poll":
+        return "is not needed: GitHub's list of deliveries is polled"
     if settings.github_webhook_secret is None:
         raise HostError("GITHUB_WEBHOOK_SECRET is not set: no delivery can be verified.")
     return "is set"
@@ -162,4 +165,6 @@ LOOKS: dict[str, Callable[[Settings], Awaitable[str]]] = {
     "github": _github,
     "private-key": _private_key,
     "webhook-secret": _webhook_secret,
+    "permissions": permissions_look,
+    "recovery": recovery_look,
 }

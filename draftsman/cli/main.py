@@ -137,6 +137,18 @@ def gc(
 
 
 @app.command()
+def sync(
+    repo: Annotated[str | None, typer.Option(help="Only OWNER/NAME.")] = None,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Find default branches and open pull requests that no event told of, and run them."""
+    from draftsman.cli.sync import sync as command
+
+    _finish(command(settings_of.read(env_file), repo=repo, as_json=as_json))
+
+
+@app.command()
 def migrate(env_file: EnvFile = None) -> None:
     """Bring the database to this version's schema."""
     from draftsman.cli.migrate import migrate as command

@@ -8,6 +8,7 @@ import logging
 from aiohttp import web
 
 from bot.intake import Receiver
+from bot.recovery import Recovery, list_days
 from bot.reporter import Reporter
 from bot.serve import create_app, create_runner
 from bot.tasks.desk import Desk
@@ -47,7 +48,19 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
         reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
         receiver = Receiver(pool, None, rules, wake_ups.wake)
         tasks = TaskLoop(Desk(receiver, github, public_url.rstrip("/")), database_url=urls.database_url)
-        await until_told(_listen(app, settings), reporter.run(asyncio.Event()), tasks.run(), with_parent=with_parent)
+        recovery = Recovery(
+            receiver,
+            github,
+            every_seconds=settings.poll_seconds if settings.delivery == "poll" else settings.recovery_seconds,
+            list_days=list_days(settings.github_api_url),
+        )
+        await until_told(
+            _listen(app, settings),
+            reporter.run(asyncio.Event()),
+            tasks.run(),
+            recovery.run(asyncio.Event()),
+            with_parent=with_parent,
+        )
     return 0
 
 

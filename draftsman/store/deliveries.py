@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from draftsman.store.database import Database, clean
@@ -41,3 +42,9 @@ async def insert(db: Database, delivery: Delivery, decision: str) -> bool:
         delivery.source,
     )
     return row is not None
+
+
+async def known(db: Database, guids: Sequence[str]) -> set[str]:
+    """Return those of the GUIDs whose deliveries are kept."""
+    rows = await db.fetch("SELECT guid FROM deliveries WHERE guid = ANY($1)", [clean(guid) for guid in guids])
+    return {row["guid"] for row in rows}

@@ -1,6 +1,7 @@
 """Operations that read branches and refs, and compare commits."""
 
 from typing import Any
+from urllib.parse import quote
 
 from tests.github import shapes
 from tests.github.calls import Answer, Call, Handler, Refusal, not_found
@@ -27,12 +28,12 @@ async def get_branch(call: Call) -> Answer:
     if sha is None:
         raise Refusal(404, "Branch not found", mistake=False)
     full_name, addresses = call.repository.full_name, call.state.addresses
-    url = f"{addresses.api}/repos/{full_name}/branches/{branch}"
+    url = f"{addresses.api}/repos/{full_name}/branches/{quote(branch)}"
     off = {"enforcement_level": "off", "contexts": [], "checks": []}
     body = {
         "name": branch,
         "commit": await commit_shape(call.repository, await call.repository.git.read_commit(sha)),
-        "_links": {"self": url, "html": f"{addresses.web}/{full_name}/tree/{branch}"},
+        "_links": {"self": url, "html": f"{addresses.web}/{full_name}/tree/{quote(branch)}"},
         "protected": False,
         "protection": {"enabled": False, "required_status_checks": off},
         "protection_url": f"{url}/protection",
