@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from draftsman.domain.errors import SettingsError
-from draftsman.domain.policy import ApprovalPolicy
+from draftsman.domain.policy import FIELDS, ApprovalPolicy, PolicyError, RepoPolicy, policy_value
 
 _PREFIX = "DRAFTSMAN_"
 _WELL_KNOWN = ("database_url", "redis_url", "docker_host", "http_proxy", "https_proxy", "no_proxy")
@@ -109,6 +110,19 @@ class Settings(BaseModel):
     supersede_default_branch: bool = False
     skip_markers: tuple[str, ...] = ("[skip draftsman]", "[skip ci]", "[ci skip]")
     command_aliases: bool = True
+
+    @field_validator("trusted")
+    @classmethod
+    def _read_trusted(cls, given: tuple[str, ...]) -> Any:
+        try:
+            return policy_value("trusted", given)
+        except PolicyError as error:
+            raise PydanticCustomError("trusted", "{said}", {"said": error.fault}) from None
+
+    @property
+    def policy(self) -> RepoPolicy:
+        """Return the policy of repositories for which nothing else is set."""
+        return RepoPolicy(**{name: getattr(self, name) for name in FIELDS})
 
     @property
     def job_slots(self) -> int:
