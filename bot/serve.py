@@ -16,7 +16,10 @@ from bot.triggers import Rules
 from bot.webhooks import Receiver, Wake, receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
+from draftsman.domain.policy import DEFAULTS, RepoPolicy
+from draftsman.steering import Steering
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
+from draftsman.store.leases import EVERYBODY, Admission
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +50,13 @@ def create_app(
     wake: Wake,
     redis_answers: Callable[[], Awaitable[bool]],
     admin_token: str | None = None,
+    policy: RepoPolicy = DEFAULTS,
+    admission: Admission = EVERYBODY,
 ) -> web.Application:
     """Return the application. `wake` tells the workers that there may be work; `redis_answers` is for `/health`.
 
-    `admin_token` opens the API; without one it is off.
+    `admin_token` opens the API; without one it is off. `policy` is that of repositories for which nothing else is set,
+    `admission` says whose repositories are run.
 
     Raises SettingsError where the webhook secret is empty: everybody could sign with it.
     """
@@ -82,7 +88,7 @@ def create_app(
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/log", attempt_log)
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/artifacts/{artifact:[1-9]\d{0,3}}", artifact)
     app.router.add_get("/", _greet)
-    app.add_subapp(PREFIX, create_api(pool, admin_token))
+    app.add_subapp(PREFIX, create_api(Steering(pool, wake, policy, admission), admin_token))
     return app
 
 

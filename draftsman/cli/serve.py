@@ -11,6 +11,7 @@ from bot.reporter import Reporter
 from bot.serve import create_app, create_runner
 from bot.triggers import Rules
 from draftsman.cli import services
+from draftsman.cli.admission import admission_of
 from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import HostError, SettingsError
@@ -40,6 +41,8 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
             wake=wake_ups.wake,
             redis_answers=wake_ups.answers,
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
+            policy=settings.policy,
+            admission=admission_of(settings),
         )
         reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
         await until_told(_listen(app, settings), reporter.run(asyncio.Event()), with_parent=with_parent)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from draftsman.cli import person, services, terminal
+from draftsman.cli.admission import admission_of
 from draftsman.cli.runs import find_run
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError, HostError
@@ -18,7 +19,6 @@ from draftsman.domain.run import Attempt, RunState
 from draftsman.settings import Settings
 from draftsman.steering import Steering
 from draftsman.store import attempts
-from draftsman.store.leases import Admission
 from draftsman.store.reruns import Asked, Rerun
 from draftsman.store.run_document import summary
 
@@ -30,9 +30,8 @@ _SHORTEST_SHA = 7
 async def opened(settings: Settings) -> AsyncIterator[Steering]:
     """Yield what steers the Draftsman of the settings, or the one that `draftsman up` runs. Raises HostError."""
     urls = services.found(settings)
-    admission = Admission(_lowered(settings.allow), _lowered(settings.deny))
     async with services.opened(urls.database_url, size=2) as pool, services.wake_ups(urls.redis_url) as wake_ups:
-        yield Steering(pool, wake_ups.wake, settings.policy, admission)
+        yield Steering(pool, wake_ups.wake, settings.policy, admission_of(settings))
 
 
 async def rerun(
@@ -118,7 +117,3 @@ def _named(attempt: Attempt) -> str:
 
 def _short(attempt: Attempt) -> str:
     return str(attempt.run.id)[:8]
-
-
-def _lowered(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name.lower() for name in names)
