@@ -94,8 +94,14 @@ async def artifact(request: web.Request, pool: Pool[Any]) -> web.Response:
 
 
 async def attempt_log(request: web.Request, pool: Pool[Any]) -> web.StreamResponse:
-    """Answer with the attempt's whole log as plain text, streamed. A log that breaks off breaks the connection."""
-    attempt = await find_attempt(pool, request.match_info["run"], request.match_info["attempt"])
+    """Answer with the attempt's whole log as plain text, streamed."""
+    return await stream_log(
+        request, pool, await find_attempt(pool, request.match_info["run"], request.match_info["attempt"])
+    )
+
+
+async def stream_log(request: web.Request, pool: Pool[Any], attempt: Attempt) -> web.StreamResponse:
+    """Answer with the attempt's whole log. One that breaks off breaks the connection."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
     try:

@@ -17,6 +17,7 @@ from bot.triggers import Rules
 from bot.webhooks import receive
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
+from draftsman.steering import Steering
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def create_app(
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/log", attempt_log)
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/artifacts/{artifact:[1-9]\d{0,3}}", artifact)
     app.router.add_get("/", _greet)
-    app.add_subapp(PREFIX, create_api(pool, admin_token))
+    app.add_subapp(PREFIX, create_api(Steering(pool, wake, rules.policy, rules.admission), admin_token))
     return app
 
 

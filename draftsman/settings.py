@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from draftsman.domain.admission import Admission
 from draftsman.domain.errors import SettingsError
-from draftsman.domain.policy import ApprovalPolicy, RepoPolicy
+from draftsman.domain.policy import FIELDS, ApprovalPolicy, PolicyError, RepoPolicy, policy_value
 
 _PREFIX = "DRAFTSMAN_"
 _WELL_KNOWN = ("database_url", "redis_url", "docker_host", "http_proxy", "https_proxy", "no_proxy")
@@ -113,6 +114,19 @@ class Settings(BaseModel):
     skip_markers: tuple[str, ...] = ("[skip draftsman]", "[skip ci]", "[ci skip]")
     command_aliases: bool = True
 
+    @field_validator("trusted")
+    @classmethod
+    def _read_trusted(cls, given: tuple[str, ...]) -> Any:
+        try:
+            return policy_value("trusted", given)
+        except PolicyError as error:
+            raise PydanticCustomError("trusted", "{said}", {"said": error.fault}) from None
+
+    @property
+    def policy(self) -> RepoPolicy:
+        """Return the policy of repositories for which nothing else is set."""
+        return RepoPolicy(**{name: getattr(self, name) for name in FIELDS})
+
     @property
     def job_slots(self) -> int:
         """Return how many jobs run at once on this worker: the setting, else what cores and memory carry."""
@@ -127,19 +141,6 @@ class Settings(BaseModel):
         """Return whose repositories are served."""
         return Admission(
             allow=tuple(name.lower() for name in self.allow), deny=tuple(name.lower() for name in self.deny)
-        )
-
-    @property
-    def policy(self) -> RepoPolicy:
-        """Return what holds for repositories that have no policy of their own."""
-        return RepoPolicy(
-            approval=self.approval,
-            trusted=self.trusted,
-            merge_testing=self.merge_testing,
-            run_drafts=self.run_drafts,
-            run_tags=self.run_tags,
-            supersede=self.supersede,
-            supersede_default_branch=self.supersede_default_branch,
         )
 
     @property

@@ -98,7 +98,6 @@ async def running(github: GitHubStandIn, folder: Path, **settings: str) -> Async
         "GITHUB_WEBHOOK_SECRET": github.app.webhook_secret,
         "GITHUB_API_URL": github.api_url,
         "GITHUB_SERVER_URL": github.server_url,
-        "DRAFTSMAN_ALLOW": "*",
         **settings,
     }
     with (folder / "draftsman.log").open("wb") as log:

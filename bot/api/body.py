@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from aiohttp import web
 
 from bot.api.problem import ProblemError
+from draftsman.domain.profile_rules import MAX_ERRORS, FieldError
 
 LARGEST_BODY = 2 * 2**20
 """Bytes. The largest profile that is allowed is about half of it."""
@@ -18,8 +19,15 @@ BODY_WITHIN = 30.0
 """Seconds for the whole body to arrive."""
 
 
-async def read_object(request: web.Request, media_types: Sequence[str]) -> dict[str, Any]:
-    """Return the body's JSON object. Raises ProblemError: 415 for another kind of body, 413, 408, and 400."""
+async def read_object(
+    request: web.Request, media_types: Sequence[str] = ("application/json",), *, may_lack: bool = False
+) -> dict[str, Any]:
+    """Return the body's JSON object; with `may_lack`, an empty one where there is no body.
+
+    Raises ProblemError: 415 for another kind of body, 413, 408, and 400.
+    """
+    if may_lack and not request.body_exists:
+        return {}
     kinds = " or ".join(media_types)
     if request.content_type not in media_types:
         headers = {"Accept-Patch": ", ".join(media_types)} if request.method == "PATCH" else {}
@@ -34,7 +42,7 @@ async def read_object(request: web.Request, media_types: Sequence[str]) -> dict[
         reason = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)[:200]
         raise ProblemError(400, f"The body is not JSON in UTF-8 ({reason}).") from None
     if not isinstance(document, dict):
-        raise ProblemError(400, "The body must be one JSON object: the fields of a profile.")
+        raise ProblemError(400, "The body must be one JSON object.")
     return document
 
 
@@ -68,3 +76,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"the name {name[:100]!r} stands twice in one object")
         found[name] = value
     return found
+
+
+def check_members(
+    given: Mapping[str, Any], known: Mapping[str, Callable[[Any], str]], needed: Sequence[str] = ()
+) -> None:
+    """Check the members of a body. Each of `known` returns what its value must be, or nothing where it is that.
+
+    Raises ProblemError, 422, that names every member which is wrong, unknown, or needed and not there.
+    """
+    errors = [FieldError(_name(name), "There is no such member here.") for name in given if name not in known]
+    errors += [
+        FieldError(name, f"This must be {must_be}.")
+        for name, check in known.items()
+        if name in given and (must_be := check(given[name]))
+    ]
+    errors += [FieldError(name, "This is needed.") for name in needed if name not in given]
+    if errors:
+        raise ProblemError(422, "Nothing was done: see each field's error.", errors=errors[:MAX_ERRORS])
+
+
+def _name(given: str) -> str:
+    return ascii(given)[1:-1][:60]

@@ -1,61 +1,60 @@
-"""ETag, If-Match and If-None-Match of a profile (RFC 9110, section 13): two editors do not overwrite each other."""
+"""ETag, If-Match and If-None-Match (RFC 9110, section 13): two editors do not overwrite each other."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 
 from aiohttp import web
 
 from bot.api.problem import ProblemError
-from draftsman.domain.profile import RepoProfile
 
 _TAGS = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
-def etag_of(profile: RepoProfile) -> str:
-    """Return the profile's ETag. It changes with each change that a GET shows, also across a deletion."""
-    assert profile.id is not None
-    return f'"{profile.id.hex[:12]}-{profile.version}"'
+def etag_of_body(body: object) -> str:
+    """Return the ETag of a JSON document: another one for each document."""
+    return f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:24]}"'
 
 
-def is_known(request: web.Request, profile: RepoProfile) -> bool:
+def is_known(request: web.Request, etag: str) -> bool:
     """Return whether the client has this version already (If-None-Match)."""
     given = _header(request, "If-None-Match")
-    return given == "*" or etag_of(profile) in [tag for _, tag in _tags(given, "If-None-Match")]
+    return given == "*" or etag in [tag for _, tag in _tags(given, "If-None-Match")]
 
 
-def check_match(request: web.Request, profile: RepoProfile | None, *, required: bool = False) -> None:
+def check_match(request: web.Request, what: str, etag: str | None, *, required: bool = False) -> None:
     """Check If-Match, and If-None-Match of a request that changes something.
 
-    Raises ProblemError: 412 where the profile is not the one that the client read, 428 where `required` and it is
+    `what` names the thing in sentences (`the profile of acme/widgets`), `etag` is that of its version, None where it is
+    not there. Raises ProblemError: 412 where it is not the version that the client read, 428 where `required` and it is
     there but the client does not say which one it read, 400 for headers that are malformed.
     """
     given = _header(request, "If-Match")
     if given and given != "*":
         strong = [tag for weak, tag in _tags(given, "If-Match") if not weak]
-        if profile is None or etag_of(profile) not in strong:
-            raise stale(profile)
-    if given == "*" and profile is None:
-        raise stale(profile)
-    if profile is None:
+        if etag is None or etag not in strong:
+            raise stale(what, etag)
+    if given == "*" and etag is None:
+        raise stale(what, etag)
+    if etag is None:
         return
-    if is_known(request, profile):
-        raise ProblemError(412, f"There is a profile of {profile.repo} already: read it, and send If-Match.")
+    if is_known(request, etag):
+        raise ProblemError(412, f"There is {what} already: read it, and send If-Match.")
     if required and not given:
-        raise ProblemError(
-            428, f"There is a profile of {profile.repo}: read it, and send its ETag as If-Match with the change."
-        )
+        raise ProblemError(428, f"There is {what}: read it, and send its ETag as If-Match with the change.")
 
 
-def stale(profile: RepoProfile | None) -> ProblemError:
+def stale(what: str, etag: str | None) -> ProblemError:
     """Return the problem of a client that read another version than there is now."""
-    if profile is None:
-        return ProblemError(412, "There is no such profile any more: send the request without If-Match to make one.")
+    if etag is None:
+        return ProblemError(412, f"{what[0].upper()}{what[1:]} is not there: send the request without If-Match.")
     return ProblemError(
         412,
-        f"The profile of {profile.repo} was changed since you read it: read it again, and make your change there.",
-        headers={"ETag": etag_of(profile)},
+        f"{what[0].upper()}{what[1:]} was changed since you read it: read it again, and make your change there.",
+        headers={"ETag": etag},
     )
 
 

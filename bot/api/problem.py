@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from draftsman.domain.profile_rules import FieldError, ProfileError
+from draftsman.steering import NotNowError
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         return answer(problem)
     except ProfileError as error:
         return answer(ProblemError(422, "The profile is not kept: see each field's error.", errors=error.errors))
+    except NotNowError as error:
+        return answer(ProblemError(409, str(error)))
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
         detail = f"{request.method} is not possible here; possible: {allowed}."

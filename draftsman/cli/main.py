@@ -11,9 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from draftsman import __version__
-from draftsman.cli import image_commands, logs_setup, profile_commands, settings_of, setup_command, terminal
+from draftsman.cli import (
+    image_commands,
+    installation_commands,
+    logs_setup,
+    policy_commands,
+    profile_commands,
+    run_commands,
+    settings_of,
+    setup_command,
+    terminal,
+)
 from draftsman.domain.errors import DraftsmanError, SettingsError
 from draftsman.domain.plan import Tier
+from draftsman.domain.policy import PolicyError
 from draftsman.domain.profile_rules import ProfileError
 
 USAGE, COULD_NOT_RUN = 2, 3
@@ -27,9 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-runs_app = typer.Typer(help="List, show and follow runs.", no_args_is_help=True)
-app.add_typer(runs_app, name="runs")
+app.add_typer(run_commands.app, name="runs")
 app.add_typer(profile_commands.app, name="profile")
+app.add_typer(policy_commands.app, name="policy")
+app.add_typer(installation_commands.app, name="installations")
 app.add_typer(image_commands.app, name="images")
 app.command("setup")(setup_command.setup)
 
@@ -156,71 +168,11 @@ def migrate(env_file: EnvFile = None) -> None:
     _finish(command(settings_of.read(env_file)))
 
 
-@runs_app.command("list")
-def runs_list(
-    repo: Annotated[str | None, typer.Option(help="Only runs of OWNER/NAME.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
-    as_json: Json = False,
-    env_file: EnvFile = None,
-) -> None:
-    """List the newest runs."""
-    from draftsman.cli.runs import list_runs
-
-    _finish(list_runs(settings_of.read(env_file), repo=repo, limit=limit, as_json=as_json))
-
-
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run or attempt, or its beginning.")]
-
-
-@runs_app.command("show")
-def runs_show(run_id: RunId, as_json: Json = False, env_file: EnvFile = None) -> None:
-    """Show a run: steps, findings, evidence and history."""
-    from draftsman.cli.runs import show_run
-
-    _finish(show_run(settings_of.read(env_file), run_id, as_json=as_json))
-
-
-@runs_app.command("logs")
-def runs_logs(
-    run_id: RunId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has finished.")] = False,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Begin lines with time and stream.")] = False,
-    env_file: EnvFile = None,
-) -> None:
-    """Print the log of a run's newest attempt."""
-    from draftsman.cli.runs import print_log
-
-    _finish(print_log(settings_of.read(env_file), run_id, follow=follow, timestamps=timestamps))
-
-
-@runs_app.command("cancel")
-def runs_cancel(run_id: RunId, env_file: EnvFile = None) -> None:
-    """Cancel a run: at once where it waits or is queued, within seconds where it is under way."""
-    from draftsman.cli.runs import cancel_run
-
-    _finish(cancel_run(settings_of.read(env_file), run_id))
-
-
-@runs_app.command("artifacts")
-def runs_artifacts(
-    run_id: RunId,
-    download: Annotated[
-        Path | None, typer.Option("--download", metavar="DIR", help="Write them into a folder.")
-    ] = None,
-    as_json: Json = False,
-    env_file: EnvFile = None,
-) -> None:
-    """List the files that a run's newest attempt left, or download them."""
-    from draftsman.cli.artifacts import artifacts as command
-
-    _finish(command(settings_of.read(env_file), run_id, download=download, as_json=as_json))
-
-
 def main() -> None:
     """Run the command line. Errors that have a sentence end as that sentence, never as a traceback."""
     try:
         app()
-    except (SettingsError, ProfileError) as error:
+    except (SettingsError, ProfileError, PolicyError) as error:
         terminal.complain(str(error), error.detail)
         sys.exit(USAGE)
     except DraftsmanError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from draftsman.ansi import harmless
-from draftsman.cli import editor, services, terminal
+from draftsman.cli import editor, person, services, terminal
 from draftsman.cli.profile_text import from_text, to_text
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError, HostError, SettingsError
@@ -186,10 +185,7 @@ def _opened(settings: Settings) -> AbstractAsyncContextManager[Pool[Any]]:
 
 
 def _actor() -> str:
-    try:
-        return f"command line: {getpass.getuser()}"
-    except (KeyError, OSError):  # a user that no passwd file knows, as in a container
-        return f"command line: uid {os.getuid()}"
+    return f"command line: {person.user()}"
 
 
 def _dockerfile(profile: RepoProfile) -> str:

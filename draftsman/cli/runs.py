@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,35 +17,38 @@ from draftsman.ansi import HarmlessLines, harmless
 from draftsman.cli import services, terminal
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import DraftsmanError
-from draftsman.domain.run import Attempt, RunState
+from draftsman.domain.run import RunState
 from draftsman.log_commands import shown_lines
 from draftsman.settings import Settings
-from draftsman.store import attempts, audit, logs, runs, steps
+from draftsman.store import attempts, logs
 from draftsman.store.database import Pool
 from draftsman.store.logs import LogChunk, Mark
+from draftsman.store.run_document import run_document, summary
 
 _FOLLOW_SECONDS = 0.5
 
 
-async def list_runs(settings: Settings, *, repo: str | None, limit: int, as_json: bool) -> int:
-    """Print the newest runs."""
+async def list_runs(
+    settings: Settings, *, repo: str | None, sha: str | None, state: str | None, limit: int, as_json: bool
+) -> int:
+    """Print the newest runs; `state` is a state or a conclusion, `sha` a commit or its beginning."""
     async with services.opened(services.found(settings).database_url, size=2) as pool:
-        found = await attempts.recent(pool, limit=limit, repo=repo)
+        found = await attempts.recent(pool, limit=limit, repo=repo, sha=sha and sha.lower(), state=state)
     if as_json:
-        print(json.dumps([_summary(attempt) for attempt in found], indent=2, default=str))
+        print(json.dumps([summary(attempt) for attempt in found], indent=2))
         return 0
     table = Table(box=None, pad_edge=False)
     for heading in ("", "run", "repository", "commit", "attempt", "state", "title"):
         table.add_column(heading, no_wrap=heading != "title")
     for attempt in found:
-        state = attempt.conclusion or attempt.state
+        standing = attempt.conclusion or attempt.state
         table.add_row(
             terminal.mark(attempt.conclusion),
             str(attempt.run.id)[:8],
             quoted(attempt.run.repository.full_name),
             attempt.run.head_sha[:12],
             str(attempt.number),
-            state,
+            standing,
             quoted(attempt.title or ""),
         )
     terminal.console().print(table)
@@ -57,22 +58,12 @@ async def list_runs(settings: Settings, *, repo: str | None, limit: int, as_json
 async def show_run(settings: Settings, run_id: str, *, as_json: bool) -> int:
     """Print one run: its attempts, the newest one's steps, findings and evidence, and its history."""
     async with services.opened(services.found(settings).database_url, size=2) as pool:
-        document = await _document(pool, await find_run(pool, run_id))
+        document = await run_document(pool, await find_run(pool, run_id))
+    assert document is not None
     if as_json:
-        print(json.dumps(document, indent=2, default=str))
+        print(json.dumps(document, indent=2))
     else:
         _show(terminal.console(), document)
-    return 0
-
-
-async def cancel_run(settings: Settings, run_id: str) -> int:
-    """Have the newest attempt end. Raises DraftsmanError where it has ended already."""
-    async with services.opened(services.found(settings).database_url, size=2) as pool:
-        attempt = (await attempts.of_run(pool, await find_run(pool, run_id)))[0]
-        name = getpass.getuser()
-        if not await attempts.ask_cancel(pool, attempt.id, by=f"{name} (command line)", reason=f"by {name}"):
-            raise DraftsmanError(f"The run {str(attempt.run.id)[:8]} is not under way: there is nothing to cancel.")
-    terminal.console().print(f"The run {str(attempt.run.id)[:8]} of {quoted(attempt.run.repository.full_name)} ends.")
     return 0
 
 
@@ -142,41 +133,6 @@ async def find_run(pool: Pool[Any], prefix: str) -> UUID:
     return found[0]
 
 
-async def _document(pool: Pool[Any], run_id: UUID) -> dict[str, Any]:
-    history = await attempts.of_run(pool, run_id)
-    newest = history[0]
-    plan = await attempts.plan_of(pool, newest.id)
-    image = await attempts.image_of(pool, newest.id)
-    return {
-        **_summary(newest),
-        "detail": newest.detail,
-        "refs": [f"{ref.kind}:{ref.name}" for ref in await runs.refs_of(pool, run_id)],
-        "attempts": [_summary(attempt) for attempt in history],
-        "image": asdict(image) if image else None,
-        "steps": [asdict(step) for step in await steps.of_attempt(pool, newest.id)],
-        "annotations": [asdict(found) for found in await steps.findings_of(pool, newest.id)],
-        "timings": await attempts.timings_of(pool, newest.id),
-        "evidence": [asdict(item) for item in plan.evidence] if plan else [],
-        "history": [asdict(event) for event in await audit.of_run(pool, run_id)],
-    }
-
-
-def _summary(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "run_id": str(attempt.run.id),
-        "attempt_id": str(attempt.id),
-        "repo": attempt.run.repository.full_name,
-        "sha": attempt.run.head_sha,
-        "attempt": attempt.number,
-        "trust": attempt.trust,
-        "state": attempt.state,
-        "conclusion": attempt.conclusion,
-        "title": attempt.title,
-        "created_at": attempt.created_at.isoformat(),
-        "finished_at": attempt.finished_at.isoformat() if attempt.finished_at else None,
-    }
-
-
 def _show(shown: Console, document: dict[str, Any]) -> None:
     sign = terminal.mark(document["conclusion"])
     shown.print(f"{sign} [bold]{quoted(document['repo'])}[/] at {document['sha']}")
@@ -205,4 +161,5 @@ def _show(shown: Console, document: dict[str, Any]) -> None:
     shown.print("\n[bold]history[/]")
     for event in document["history"]:
         detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items())
-        shown.print(f"  {event['at']:%Y-%m-%d %H:%M:%S} {event['action']} by {quoted(event['actor'])} {quoted(detail)}")
+        at = datetime.fromisoformat(event["at"])
+        shown.print(f"  {at:%Y-%m-%d %H:%M:%S} {event['action']} by {quoted(event['actor'])} {quoted(detail)}")

@@ -33,11 +33,12 @@ class ApprovalPolicy(StrEnum):
 
 
 class PolicyError(DraftsmanError):
-    """A field of a policy cannot be what was given. `field` names it, as the sentence does."""
+    """A field of a policy cannot be what was given. `field` names it, as the sentence does; `fault` is the rest."""
 
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}")
         self.field = field
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,15 +79,34 @@ async def newest_of(db: Database, run_id: UUID) -> Attempt | None:
     return None if row is None else _attempt(row)
 
 
-async def recent(db: Database, *, limit: int = 20, repo: str | None = None) -> list[Attempt]:
-    """Return the newest attempts of the newest runs, newest first."""
+async def recent(
+    db: Database,
+    *,
+    limit: int = 20,
+    repo: str | None = None,
+    sha: str | None = None,
+    state: str | None = None,
+    after: UUID | None = None,
+) -> list[Attempt]:
+    """Return the newest attempts of the newest runs, newest run first.
+
+    `repo` is OWNER/NAME in any case, `sha` a commit or its beginning, in lower case; `state` is a state or a
+    conclusion. `after` is the run behind which they begin; behind one that is not there, nothing does.
+    """
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM {_FROM} "  # noqa: S608
         "WHERE ($2::text IS NULL OR lower(p.full_name) = lower($2)) "
+        # Behind every hexadecimal digit, in any collation, comes a `g`.
+        "AND ($3::text IS NULL OR (r.head_sha >= $3 AND r.head_sha < $3 || 'g')) "
+        "AND ($4::text IS NULL OR $4 IN (a.state, a.conclusion)) "
+        "AND ($5::uuid IS NULL OR (r.created_at, r.id) < (SELECT created_at, id FROM runs WHERE id = $5)) "
         "AND a.number = (SELECT max(number) FROM attempts WHERE run_id = r.id) "
-        "ORDER BY r.created_at DESC LIMIT $1",
+        "ORDER BY r.created_at DESC, r.id DESC LIMIT $1",
         limit,
         repo,
+        sha,
+        state,
+        after,
     )
     return [_attempt(row) for row in rows]
 

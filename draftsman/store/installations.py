@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,14 @@ class Installation:
     decided_by: str | None
     created_at: datetime
     decided_at: datetime | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the installation as programs are shown it."""
+        return {
+            **asdict(self),
+            "created_at": self.created_at.isoformat(),
+            "decided_at": None if self.decided_at is None else self.decided_at.isoformat(),
+        }
 
 
 async def note(db: Database, installation_id: int, *, account: str, account_id: int) -> Installation:

@@ -28,6 +28,18 @@ async def claim(
         return None if attempt_id is None else await get(connection, attempt_id)
 
 
+async def admits(db: Database, run_id: UUID, admission: Admission) -> bool:
+    """Return whether the run's repository is one that a claim takes attempts of."""
+    admitted: bool | None = await db.fetchval(
+        "SELECT is_admitted(p.full_name, p.installation_id, $2, $3) "
+        "FROM runs r JOIN repositories p ON p.id = r.repository_id WHERE r.id = $1",
+        run_id,
+        list(admission.allow),
+        list(admission.deny),
+    )
+    return bool(admitted)
+
+
 async def _claim_next(
     db: Database, owner: str, lease_seconds: float, per_repository: int, admission: Admission
 ) -> UUID | None:

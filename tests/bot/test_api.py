@@ -3,125 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-import jsonschema_rs
 import pytest
-from aiohttp import web
 
 from bot.api.body import LARGEST_BODY
 from bot.api.profiles import LARGEST_PAGE
-from bot.serve import create_app, create_runner
-from bot.triggers import Rules
 from draftsman.store import profiles
 from draftsman.store.database import Pool
+from tests.bot.api import TOKEN, Api, serve_api
 from tests.bot.work import make_plan
 
-TOKEN = "a-token-of-more-than-20-characters"
 ROOT = "/api/v1/profiles"
 WIDGETS = f"{ROOT}/acme/widgets"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. `body` is None where there was none."""
-
-    status: int
-    headers: Any
-    body: Any
-
-    @property
-    def etag(self) -> str:
-        return str(self.headers["ETag"])
-
-    @property
-    def fields(self) -> list[str]:
-        return [error["field"] for error in self.body["errors"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """A client that holds each answer to the description."""
-
-    url: str
-    session: aiohttp.ClientSession
-    description: Any
-
-    async def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        sent = {"Authorization": f"Bearer {TOKEN}"}
-        if body is not None:
-            sent["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        data = None if content is None else io.BytesIO(content)
-        async with self.session.request(method, self.url + path, data=data, headers=sent) as response:
-            text = await response.read()
-            answer = Answer(response.status, response.headers, json.loads(text) if text else None)
-        self._check(method, path, answer)
-        return answer
-
-    def _check(self, method: str, path: str, answer: Answer) -> None:
-        if answer.status >= 400:
-            assert answer.headers["Content-Type"].split(";")[0] == "application/problem+json"
-            assert self._errors("Problem", answer.body) == []
-            assert answer.body["status"] == answer.status
-        described = ROOT if path.partition("?")[0] == ROOT else f"{ROOT}/{{owner}}/{{repo}}"
-        operation = self.description["paths"][described].get(method.lower())
-        if operation is None or not path.startswith(ROOT):
-            return
-        response = operation["responses"][str(answer.status)]
-        for kind, content in response.get("content", {}).items():
-            assert answer.headers["Content-Type"].split(";")[0] == kind
-            assert self._errors(content["schema"]["$ref"].rpartition("/")[2], answer.body) == []
-        if answer.body is None:
-            assert "content" not in response
-
-    def _errors(self, name: str, value: Any) -> list[str]:
-        schema = {"$ref": f"urn:api#/components/schemas/{name}"}
-        registry = jsonschema_rs.Registry([("urn:api", self.description)], draft=jsonschema_rs.Draft202012)
-        validator = jsonschema_rs.Draft202012Validator(schema, registry=registry)
-        return [error.message for error in validator.iter_errors(value)]
-
-
-async def serve(pool: Pool[Any], token: str | None) -> AsyncIterator[Api]:
-    async def wake() -> None: ...
-
-    async def redis_answers() -> bool:
-        return True
-
-    app = create_app(
-        pool=pool,
-        webhook_secret="secret",
-        rules=Rules("https://github.example", ()),
-        wake=wake,
-        redis_answers=redis_answers,
-        admin_token=token,
-    )
-    runner = create_runner(app, shutdown_seconds=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"{url}/api/v1/openapi.json") as response:
-            description = await response.json()
-        yield Api(url, session, description)
-    await runner.cleanup()
-
-
 @pytest.fixture
 async def api(pool: Pool[Any]) -> AsyncIterator[Api]:
-    async for served in serve(pool, TOKEN):
+    async for served in serve_api(pool, TOKEN):
         yield served
 
 
 @pytest.fixture
 async def api_without_token(pool: Pool[Any]) -> AsyncIterator[Api]:
-    async for served in serve(pool, None):
+    async for served in serve_api(pool, None):
         yield served
 
 
@@ -353,9 +259,7 @@ async def test_a_database_that_is_away_is_said(api: Api, pool: Pool[Any]) -> Non
 
 
 async def test_what_the_description_allows_is_taken_and_what_it_forbids_is_not(api: Api) -> None:
-    schema = {"$ref": "urn:api#/components/schemas/ProfileFields"}
-    registry = jsonschema_rs.Registry([("urn:api", api.description)], draft=jsonschema_rs.Draft202012)
-    validator = jsonschema_rs.Draft202012Validator(schema, registry=registry)
+    validator = api.described.validator("ProfileFields")
     bodies: list[tuple[dict[str, Any], bool]] = [
         ({"setup": None, "fast": [], "build_args": {}}, True),
         ({"dockerfile_mode": "auto", "dependency_manager": "none"}, True),
@@ -377,5 +281,20 @@ async def test_what_the_description_allows_is_taken_and_what_it_forbids_is_not(a
 
 async def test_the_description_names_every_address_and_method(api: Api) -> None:
     paths = {path: sorted(set(item) - {"parameters"}) for path, item in api.description["paths"].items()}
-    assert paths == {ROOT: ["get"], f"{ROOT}/{{owner}}/{{repo}}": ["delete", "get", "patch", "put"]}
+    runs, policies = "/api/v1/runs", "/api/v1/policies"
+    assert paths == {
+        ROOT: ["get"],
+        f"{ROOT}/{{owner}}/{{repo}}": ["delete", "get", "patch", "put"],
+        runs: ["get"],
+        f"{runs}/{{run}}": ["get"],
+        f"{runs}/{{run}}/log": ["get"],
+        f"{runs}/{{run}}/rerun": ["post"],
+        f"{runs}/{{run}}/cancel": ["post"],
+        f"{runs}/{{run}}/approve": ["post"],
+        f"{runs}/{{run}}/attempts/{{number}}": ["get"],
+        f"{runs}/{{run}}/attempts/{{number}}/log": ["get"],
+        f"{policies}/{{owner}}/{{repo}}": ["delete", "get", "patch"],
+        "/api/v1/installations": ["get"],
+        "/api/v1/installations/{id}/state": ["put"],
+    }
     assert api.description["openapi"] == "3.1.0"

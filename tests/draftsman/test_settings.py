@@ -9,6 +9,7 @@ import pytest
 
 from draftsman.cli.settings_of import parse
 from draftsman.domain.errors import SettingsError
+from draftsman.domain.policy import ApprovalPolicy, RepoPolicy
 from draftsman.settings import Settings, environment_names, load
 
 ROOT = Path(__file__).parents[2]
@@ -32,11 +33,19 @@ def test_defaults_need_nothing() -> None:
         ({"DRAFTSMAN_CACHE_SCOPE": "everybody"}, "DRAFTSMAN_CACHE_SCOPE"),
         ({"GITHUB_APP_ID": "1; DROP"}, "GITHUB_APP_ID"),
         ({"DRAFTSMAN_IMAGE_PREFIX": "mirror.example"}, "DRAFTSMAN_IMAGE_PREFIX"),
+        ({"DRAFTSMAN_TRUSTED": "alice,not/a/team"}, "DRAFTSMAN_TRUSTED: .*not/a/team"),
+        ({"DRAFTSMAN_APPROVAL": "sometimes"}, "DRAFTSMAN_APPROVAL"),
     ],
 )
 def test_a_wrong_setting_is_named(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load(environment)
+
+
+def test_the_instances_policy_is_what_the_settings_say() -> None:
+    assert load({}).policy == RepoPolicy()
+    said = load({"DRAFTSMAN_TRUSTED": "Alice, renovate[bot] acme/team", "DRAFTSMAN_APPROVAL": "open"})
+    assert said.policy == RepoPolicy(ApprovalPolicy.OPEN, ("alice", "renovate[bot]", "acme/team"))
 
 
 def test_an_empty_value_means_the_default() -> None:

@@ -1,0 +1,1 @@
+"""The parts of the OpenAPI description, one module for each resource."""
