@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from tests.github import pages
 from tests.github.checks import CheckRun
 from tests.github.comments import Comment
 from tests.github.git_repository import GitFailedError
@@ -77,7 +78,7 @@ def repository_overview(repo: Repository) -> Json:
 
 
 def routes(github: "Callable[[], GitHubStandIn]") -> list[web.RouteDef]:
-    """The routes of the control surface over the stand-in that `github()` gives."""
+    """The routes of the control surface, and of the pages, over the stand-in that `github()` gives."""
 
     def find(request: web.Request) -> Repository:
         return find_repository(github(), f"{request.match_info['owner']}/{request.match_info['repo']}")
@@ -198,6 +199,7 @@ def routes(github: "Callable[[], GitHubStandIn]") -> list[web.RouteDef]:
         web.post(rf"{PREFIX}/check-runs/{{id:\d+}}/rerun", answering(rerun)),
         web.post(rf"{PREFIX}/check-runs/{{id:\d+}}/press/{{identifier}}", answering(press)),
         web.post(rf"{PREFIX}/deliveries/{{id:\d+}}/redeliver", answering(redeliver)),
+        *pages.routes(github),
     ]
 
 

@@ -29,7 +29,6 @@ from tests.github import (
     comment_api,
     control,
     deliveries,
-    pages,
     payloads,
     people,
     rate_limits,
@@ -115,7 +114,6 @@ class GitHubStandIn(CheckButtons):
                     return await github[0].front.handle(request)
 
                 server.add_routes(control.routes(lambda: github[0]))
-                server.add_routes(pages.routes(lambda: github[0]))
                 server.router.add_route("*", "/{path:.*}", answer)
                 await runner.setup()
                 try:
