@@ -114,22 +114,23 @@ def operations(checks: Checks) -> dict[str, Handler]:
         )
         run = updated(run, call.body, now)
         checks.history[run.id] = [run]
-        await announce(call, run, "created")
+        await announce(call, run, None)
         return Answer(run_shape(checks, call.state, call.repository, run), 201)
 
     async def update(call: Call) -> Answer:
-        run = find_run(call)
+        before = find_run(call)
         refuse_if(check_rules.complaints(call.body, creating=False))
-        run = updated(run, call.body, call.state.clock.timestamp())
+        run = updated(before, call.body, call.state.clock.timestamp())
         checks.history[run.id].append(run)
-        await announce(call, run, None)
+        await announce(call, run, before)
         return Answer(run_shape(checks, call.state, call.repository, run))
 
-    async def announce(call: Call, run: CheckRun, action: str | None) -> None:
+    async def announce(call: Call, run: CheckRun, before: CheckRun | None) -> None:
+        """Tell what the App did to its run; `before` is the run's state before, None for a new one."""
         announcer, sender = call.state.announcer, call.state.app_account
-        if action:
-            await announcer.check_run_changed(run, action, sender)
-        if run.status == "completed":
+        if before is None:
+            await announcer.check_run_changed(run, "created", sender)
+        if run.status == "completed" and (before is None or before.status != "completed"):
             await announcer.check_run_changed(run, "completed", sender)
 
     async def rerequest_run(call: Call) -> Answer:

@@ -365,14 +365,12 @@ class GitHubStandIn(CheckButtons):
 
     def render_check_runs(self, head_sha: str | None = None, *, colour: bool = False) -> str:
         """The newest state of the check runs (of a commit), as a person would see them on GitHub."""
-        return "\n".join(
-            render_check_run(
-                checks.run_shape(self.checks, self.state, self.state.any_repository(run.repository_id), run),
-                run.annotations,
-                colour=colour,
-            )
-            for run in self.check_runs(head_sha)
-        )
+        return "\n".join(self.render_check_run(run, colour=colour) for run in self.check_runs(head_sha))
+
+    def render_check_run(self, run: CheckRun, *, colour: bool = False) -> str:
+        """This state of a check run, as a person would see it on GitHub."""
+        shape = checks.run_shape(self.checks, self.state, self.state.any_repository(run.repository_id), run)
+        return render_check_run(shape, run.annotations, colour=colour)
 
     def assert_no_violations(self) -> None:
         """Fail with every request so far that a correct client would not have sent."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.github.client import Client, git
+from tests.github.receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +50,61 @@ async def test_check_runs_can_be_read_as_text(client: Client) -> None:
     await client.call("POST", "/repos/acme/widgets/check-runs", body, token=await client.token(repo))
     async with client.session.get(f"{client.github.server_url}/_stand-in/check-runs") as reply:
         assert "✔ fast — success" in await reply.text()
+
+
+async def test_people_comment_press_and_fork(client: Client, receiver: Receiver) -> None:
+    repo = await client.github.create_repository("acme/widgets", private=False, files={"a.py": "x = 1\n"})
+    status, fork = await post(client, "repos/acme/widgets/forks", {"owner": "mona"})
+    assert (status, fork["full_name"]) == (201, "mona/widgets")
+    change = {"files": {"a.py": "x = 2\n"}, "branch": "gift", "author": "mona"}
+    _, commit = await post(client, "repos/mona/widgets/commits", change)
+    wanted = {"title": "Gift <b>", "head": "gift", "head_repository": "mona/widgets", "author": "mona"}
+    assert (await post(client, "repos/acme/widgets/pulls", wanted))[0] == 201
+    action = {"label": "Approve", "description": "Let it run", "identifier": "approve"}
+    body = {"name": "fast", "head_sha": commit["sha"], "conclusion": "failure", "actions": [action]}
+    token = await client.token(repo)
+    run = (await client.call("POST", "/repos/acme/widgets/check-runs", body, token=token)).json
+    permission = {"login": "mona", "role": "write"}
+    assert (await post(client, "repos/acme/widgets/permissions", permission))[0] == 201
+    receiver.got.clear()
+    path = "repos/acme/widgets/pulls/1"
+    assert (await post(client, f"{path}/comments", {"body": "/test <b>", "author": "mona"}))[0] == 201
+    for press in (
+        *(f"check-runs/{run['id']}/rerun", f"check-runs/{run['id']}/press/approve"),
+        *(f"repos/acme/widgets/commits/{commit['sha']}/{what}" for what in ("rerun", "rerun-failed")),
+        *(f"{path}/draft", f"{path}/queue"),
+    ):
+        assert (await post(client, press))[0] < 300
+    assert receiver.events == [
+        *("issue_comment.created", "check_run.rerequested", "check_run.requested_action"),
+        *("check_suite.rerequested", "check_run.rerequested", "pull_request.converted_to_draft"),
+        *("push", "check_suite.requested", "merge_group.checks_requested"),
+    ]
+    async with client.session.get(f"{client.github.server_url}/_stand-in/{path}/comments") as reply:
+        [comment] = await reply.json()
+    assert (comment["author"], comment["body"], comment["reactions"]) == ("mona", "/test <b>", [])
+    assert (await post(client, f"check-runs/{run['id']}/press/fly"))[0] == 422
+    assert (await post(client, "check-runs/1/rerun"))[0] == 404
+
+
+async def test_there_are_pages_to_look_at(client: Client) -> None:
+    repo = await client.github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
+    sha = await repo.commit({"a.py": "x = 2\n"}, branch="feature")
+    pull = await repo.open_pull("Two <b>", head="feature")
+    await pull.comment("<script>")
+    body = {"name": "fast", "head_sha": sha, "conclusion": "success"}
+    token = await client.token(repo)
+    run = (await client.call("POST", "/repos/acme/widgets/check-runs", body, token=token)).json
+    base = f"{client.github.server_url}/acme/widgets"
+    for page in (f"{base}/pull/1", f"{base}/commit/{sha}", f"{base}/commit/{sha}/checks", run["html_url"]):
+        async with client.session.get(page) as reply:
+            text = await reply.text()
+            assert "✔ fast — success" in text
+            assert "<script>" not in text
+            assert "Two <b>" not in text
+    for missing in (f"{base}/pull/2", f"{base}/runs/1", f"{client.github.server_url}/acme/none/pull/1"):
+        async with client.session.get(missing) as reply:
+            assert reply.status == 404
 
 
 @pytest.fixture

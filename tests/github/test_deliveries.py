@@ -106,6 +106,12 @@ async def test_receiver_that_is_away_makes_a_failed_delivery(client: Client, unu
     assert delivery.status == "failed to connect to host"
 
 
+async def test_a_name_that_never_exists_gets_nothing_at_once(client: Client) -> None:
+    client.github.webhook_url = "https://hooks.invalid/github"
+    assert (await client.github.ping()).status_code == 0
+    assert [item["status_code"] for item in (await call_log(client, "?status=failure")).json] == [0]
+
+
 async def call_log(client: Client, path: str = "") -> Any:
     return await client.call("GET", f"/app/hook/deliveries{path}")
 

@@ -102,11 +102,13 @@ async def test_buttons_name_the_run_and_who_pressed(client: Client, receiver: Re
 
 
 async def test_own_checks_are_told_if_wanted(client: Client, receiver: Receiver, widgets: Repository) -> None:
-    await add_run(client, widgets)
+    await add_run(client, widgets, conclusion="failure")
     await client.github.settle()
     assert receiver.events == []
     client.github.own_checks = True
-    await add_run(client, widgets, conclusion="success")
+    run = await add_run(client, widgets, conclusion="success")
+    path = f"/repos/acme/widgets/check-runs/{run['id']}"
+    await client.call("PATCH", path, {"external_id": "1"}, token=await client.token(widgets))
     await client.github.settle()
     assert sorted(receiver.events) == ["check_run.completed", "check_run.created", "check_suite.completed"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from draftsman.store import database
 from draftsman.store.database import Pool
-from draftsman.store.locks import held
+from draftsman.store.locks import Turns, held
 
 HOLDERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
 WAITERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -82,3 +82,49 @@ async def test_who_waits_goes_on_waiting_when_its_connection_breaks(pool: Pool[A
     async with asyncio.timeout(10):
         await waiting
     others.terminate()
+
+
+async def test_a_turn_is_had_by_one_process_at_a_time_and_given_back(database_url: str) -> None:
+    one, other = Turns(database_url), Turns(database_url)
+    async with one.tried("a") as mine, one.tried("b") as also_mine:
+        assert mine is not None
+        assert also_mine is not None
+        assert mine.is_held
+        async with other.tried("a") as theirs, other.tried("c") as free:
+            assert theirs is None
+            assert free is not None
+    async with other.tried("a") as theirs:
+        assert theirs is not None
+    await one.close()
+    await other.close()
+
+
+async def test_a_turn_goes_with_its_connection_and_whoever_had_it_knows(pool: Pool[Any], database_url: str) -> None:
+    one, other = Turns(database_url), Turns(database_url)
+    async with one.tried("a") as mine:
+        assert mine is not None
+        await drop(pool, HOLDERS)
+        async with asyncio.timeout(10):
+            while mine.is_held:
+                await asyncio.sleep(0.01)
+        async with other.tried("a") as theirs:
+            assert theirs is not None
+    async with one.tried("a") as again:
+        assert again is not None
+    await one.close()
+    await other.close()
+
+
+async def test_turns_of_many_tasks_share_one_connection(pool: Pool[Any], database_url: str) -> None:
+    turns = Turns(database_url)
+
+    async def take(name: str) -> bool:
+        async with turns.tried(name) as turn:
+            await asyncio.sleep(0.1)
+            return turn is not None
+
+    taken = [asyncio.create_task(take(f"commit {number}")) for number in range(20)]
+    await asyncio.sleep(0.05)
+    assert await pool.fetchval(f"SELECT count(DISTINCT pid) FROM ({HOLDERS}) found") == 1
+    assert all(await asyncio.gather(*taken))
+    await turns.close()
