@@ -1,5 +1,6 @@
 """A stand-in for GitHub that keeps state, checks every request, and answers as GitHub would."""
 
+from tests.github.checks import CheckRun
 from tests.github.comments import Comment, Issue
 from tests.github.git_repository import GitFile
 from tests.github.installations import Installation
@@ -8,4 +9,14 @@ from tests.github.pulls import Pull
 from tests.github.repository import Repository
 from tests.github.stand_in import GitHubStandIn
 
-__all__ = ["Comment", "GitFile", "GitHubStandIn", "Installation", "Issue", "MergeGroup", "Pull", "Repository"]
+__all__ = [
+    "CheckRun",
+    "Comment",
+    "GitFile",
+    "GitHubStandIn",
+    "Installation",
+    "Issue",
+    "MergeGroup",
+    "Pull",
+    "Repository",
+]
