@@ -33,6 +33,7 @@ _CONFIG = {
 }
 # Packs are mapped into memory: by default in pieces that a limit of memory has no room for.
 _SMALL_WINDOWS = {"core.packedGitWindowSize": "32m", "core.packedGitLimit": "256m"}
+_CHUNK = 256 * 1024
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", *_PROXIES)
 
@@ -101,7 +102,14 @@ async def _process(
             # The whole group: git's own children (git-remote-https) hold the pipes, and would outlive it.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            # asyncio waits for the end of its pipes, and sees none behind output that nobody reads.
+            await asyncio.gather(*(_drain(stream) for stream in (process.stdout, process.stderr) if stream))
             await process.wait()
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.read(_CHUNK):
+        pass
 
 
 async def git(
@@ -144,7 +152,7 @@ async def git_ended(
 
 
 async def git_stream(
-    *arguments: str, cwd: Path, chunk: int = 256 * 1024, stdin: int = asyncio.subprocess.DEVNULL
+    *arguments: str, cwd: Path, chunk: int = _CHUNK, stdin: int = asyncio.subprocess.DEVNULL
 ) -> AsyncGenerator[bytes, None]:
     """Yield what `git ARGUMENTS` prints, as it comes. Raises GitError at its end where it failed.
 
@@ -154,9 +162,13 @@ async def git_stream(
         assert process.stdout is not None
         assert process.stderr is not None
         said = asyncio.create_task(process.stderr.read())
-        while part := await process.stdout.read(chunk):
-            yield part
-        tail = (await said).decode("utf-8", "replace").strip()[-2000:]
+        try:
+            while part := await process.stdout.read(chunk):
+                yield part
+            tail = (await said).decode("utf-8", "replace").strip()[-2000:]
+        finally:
+            said.cancel()
+            await asyncio.gather(said, return_exceptions=True)
         await process.wait()
     if process.returncode:
         raise GitError(f"git {arguments[0]} failed (exit {process.returncode}).", tail)

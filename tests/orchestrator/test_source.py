@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Iterable
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from draftsman.domain.errors import CommitGoneError, PlanError, SourceError
-from orchestrator.git import GitError, git
+from orchestrator.git import GitError, git, git_stream
 from orchestrator.source import Mirror, Mirrors, Remote
 
 
@@ -189,3 +190,15 @@ async def test_a_damaged_mirror_is_told_and_can_be_made_anew(repository: Path, m
 
 async def test_releasing_what_is_gone_is_no_error(mirror: Mirror) -> None:
     await mirror.release("never-fetched")
+
+
+async def test_output_that_nobody_reads_to_its_end_holds_nobody_up(repository: Path, mirror: Mirror) -> None:
+    (repository / "large").write_bytes(b"x" * 8 * 2**20)
+    run(repository, "add", "-A")
+    run(repository, "commit", "-qm", "large")
+    await mirror.fetch(Remote("acme/widgets", str(repository)), run(repository, "rev-parse", "HEAD"), "r1")
+    async with asyncio.timeout(10):
+        async with aclosing(git_stream("cat-file", "blob", "refs/draftsman/run/r1:large", cwd=mirror.folder)) as parts:
+            async for _ in parts:
+                break
+            await asyncio.sleep(0.3)  # what is not read fills all that lies between git and us
