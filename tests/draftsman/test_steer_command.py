@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +28,77 @@ pytestmark = pytest.mark.services
 SHA = "a" * 40
 REPO = "acme/widgets"
 
-Command = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
+
+@dataclass
+class Going:
+    """A command under way, and what it wrote so far."""
+
+    process: asyncio.subprocess.Process
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+
+    async def read(self) -> None:
+        """Read both streams to their ends."""
+
+        async def into(text: bytearray, stream: asyncio.StreamReader | None) -> None:
+            assert stream is not None
+            while chunk := await stream.read(4096):
+                text += chunk
+
+        await asyncio.gather(into(self.stdout, self.process.stdout), into(self.stderr, self.process.stderr))
+
+    async def wrote(self, text: str) -> None:
+        """Wait until it has written this."""
+        async with asyncio.timeout(120):
+            while text.encode() not in self.stdout + self.stderr:
+                assert self.process.returncode is None, self.stdout + self.stderr
+                await asyncio.sleep(0.1)
+
+    async def ended(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end."""
+        async with asyncio.timeout(120):
+            code = await self.process.wait()
+            while not (self.process.stdout and self.process.stdout.at_eof()):
+                await asyncio.sleep(0.05)
+        return subprocess.CompletedProcess((), code, self.stdout.decode(), self.stderr.decode())
+
+
+@dataclass
+class Draftsman:
+    """The command line, on the test's own database."""
+
+    environment: dict[str, str]
+    folder: Path
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def begin(self, *arguments: str, **settings: str) -> Going:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "draftsman.cli.main",
+            *arguments,
+            env=self.environment | settings,
+            cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        going = Going(process)
+        self.tasks.append(asyncio.create_task(going.read()))
+        return going
+
+    async def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return await (await self.begin(*arguments, **settings)).ended()
 
 
 @pytest.fixture
-def draftsman(database_url: str, redis_url: str, tmp_path: Path) -> Command:
+async def draftsman(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Draftsman]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("DRAFTSMAN_", "GITHUB_", "DATABASE_"))
     }
     environment |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DRAFTSMAN_ALLOW": "acme"}
-
-    async def command(*arguments: str, cwd: Path = tmp_path, **settings: str) -> subprocess.CompletedProcess[str]:
-        return await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "draftsman.cli.main", *arguments],
-            env=environment | settings,
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return command
+    command = Draftsman(environment, tmp_path)
+    yield command
+    await asyncio.gather(*command.tasks)
 
 
 async def start(pool: Pool[Any], *, trust: Trust = Trust.TRUSTED, sha: str = SHA) -> str:
@@ -68,7 +118,7 @@ async def end(pool: Pool[Any], conclusion: Conclusion = Conclusion.FAILURE, titl
 
 
 async def test_a_rerun_is_queued_before_events_and_wakes_a_worker(
-    draftsman: Command, pool: Pool[Any], redis_url: str
+    draftsman: Draftsman, pool: Pool[Any], redis_url: str
 ) -> None:
     run = await start(pool)
     await end(pool)
@@ -87,23 +137,21 @@ async def test_a_rerun_is_queued_before_events_and_wakes_a_worker(
     assert (joined.returncode, "Attempt 2 of acme/widgets does this already" in joined.stdout) == (0, True)
 
 
-async def test_a_rerun_waits_for_an_attempt_that_does_less(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_a_rerun_waits_for_an_attempt_that_does_less(draftsman: Draftsman, pool: Pool[Any]) -> None:
     run = await start(pool)
     await end(pool)
     await draftsman("runs", "rerun", run, "--tier", "fast")
     work = await claim(pool)
     impatient = await draftsman("runs", "rerun", run, "--wait", "0")
     assert (impatient.returncode, "still preparing" in impatient.stderr) == (3, True)
-    waiting = asyncio.ensure_future(draftsman("runs", "rerun", run))
-    await asyncio.sleep(2)
-    assert not waiting.done()
+    waiting = await draftsman.begin("runs", "rerun", run)
+    await waiting.wrote("waiting for the end of attempt 2, which does less: preparing")
     await work.finish(Conclusion.SUCCESS)
-    done = await waiting
+    done = await waiting.ended()
     assert (done.returncode, "Attempt 3 of acme/widgets is queued" in done.stdout) == (0, True), done.stderr
-    assert "waiting for the end of attempt 2, which does less: preparing" in done.stderr
 
 
-async def test_a_run_that_waits_is_approved_not_rerun(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_a_run_that_waits_is_approved_not_rerun(draftsman: Draftsman, pool: Pool[Any]) -> None:
     run = await start(pool, trust=Trust.UNTRUSTED)
     await approvals.hold(pool, run_id=(await attempts.find(pool, run))[0], title="waiting for approval")
     refused = await draftsman("runs", "rerun", run)
@@ -128,7 +176,7 @@ async def test_a_run_that_waits_is_approved_not_rerun(draftsman: Command, pool: 
     ],
 )
 async def test_watch_ends_as_the_run_ended(
-    draftsman: Command, pool: Pool[Any], conclusion: Conclusion, code: int
+    draftsman: Draftsman, pool: Pool[Any], conclusion: Conclusion, code: int
 ) -> None:
     run = await start(pool)
     await end(pool, conclusion, "so it ended")
@@ -138,19 +186,19 @@ async def test_watch_ends_as_the_run_ended(
     assert "\x1b[" not in done.stdout
 
 
-async def test_watch_follows_a_run_as_it_goes_on(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_watch_follows_a_run_as_it_goes_on(draftsman: Draftsman, pool: Pool[Any]) -> None:
     run = await start(pool)
-    watching = asyncio.ensure_future(draftsman("runs", "watch", run, "--json"))
-    await asyncio.sleep(3)
+    watching = await draftsman.begin("runs", "watch", run, "--json")
+    await watching.wrote("queued")
     work = await claim(pool)
     await work.plan(make_plan())
     await work.sandbox()
     await work.start("setup-1")
-    await asyncio.sleep(1.5)
+    await watching.wrote("setup-1")
     await work.end("setup-1")
     await work.step("fast-1", 1)
     await work.finish(Conclusion.FAILURE, "ruff failed")
-    done = await watching
+    done = await watching.ended()
     assert done.returncode == 1
     document = json.loads(done.stdout)
     assert (document["conclusion"], document["sha"]) == ("failure", SHA)
@@ -161,7 +209,7 @@ async def test_watch_follows_a_run_as_it_goes_on(draftsman: Command, pool: Pool[
 
 
 async def test_watch_without_an_argument_waits_for_the_run_of_the_checkouts_head(
-    draftsman: Command, pool: Pool[Any], tmp_path: Path
+    draftsman: Draftsman, pool: Pool[Any], tmp_path: Path
 ) -> None:
     def git(*arguments: str) -> str:
         command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
@@ -174,17 +222,17 @@ async def test_watch_without_an_argument_waits_for_the_run_of_the_checkouts_head
     git("remote", "add", "origin", "git@github.com:Acme/Widgets.git")
     absent = await draftsman("runs", "watch", "--wait", "0")
     assert (absent.returncode, "was it pushed" in absent.stderr) == (3, True)
-    watching = asyncio.ensure_future(draftsman("runs", "watch"))
-    await asyncio.sleep(2)
+    watching = await draftsman.begin("runs", "watch")
+    await watching.wrote("waiting for a run of")
     run = await start(pool, sha=git("rev-parse", "HEAD"))
     await end(pool, Conclusion.SUCCESS, "all checks passed")
-    done = await watching
+    done = await watching.ended()
     assert (done.returncode, f"run {run[:8]}" in done.stdout) == (0, True), done.stderr
     named = await draftsman("runs", "watch", "--repo", REPO, "--sha", git("rev-parse", "HEAD")[:9])
     assert named.returncode == 0, named.stderr
 
 
-async def test_runs_are_listed_by_state_and_commit(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_runs_are_listed_by_state_and_commit(draftsman: Draftsman, pool: Pool[Any]) -> None:
     await start(pool)
     await end(pool)
     queued = await start(pool, sha="b" * 40)
@@ -201,14 +249,14 @@ async def test_runs_are_listed_by_state_and_commit(draftsman: Command, pool: Poo
     assert (wrong.returncode, "timed_out" in wrong.stderr) == (2, True)
 
 
-async def test_cancel_ends_a_queued_run(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_cancel_ends_a_queued_run(draftsman: Draftsman, pool: Pool[Any]) -> None:
     run = await start(pool)
     assert (await draftsman("runs", "cancel", run)).returncode == 0
     again = await draftsman("runs", "cancel", run)
     assert (again.returncode, "nothing to cancel" in again.stderr) == (3, True)
 
 
-async def test_installations_are_listed_approved_and_refused(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_installations_are_listed_approved_and_refused(draftsman: Draftsman, pool: Pool[Any]) -> None:
     await installations.note(pool, 3, account="acme", account_id=9)
     run = await start(pool)
     unlisted = {"DRAFTSMAN_ALLOW": ""}
@@ -227,7 +275,7 @@ async def test_installations_are_listed_approved_and_refused(draftsman: Command,
     assert ("acme" in overruled.stdout, "DRAFTSMAN_ALLOW" in overruled.stderr) == (True, True)
 
 
-async def test_a_policy_is_shown_set_and_unset(draftsman: Command, pool: Pool[Any]) -> None:
+async def test_a_policy_is_shown_set_and_unset(draftsman: Draftsman, pool: Pool[Any]) -> None:
     instance = {"DRAFTSMAN_TRUSTED": "alice"}
     shown = json.loads((await draftsman("policy", "show", REPO, "--json", **instance)).stdout)
     assert (shown["trusted"], shown["explicit_fields"]) == (["alice"], [])
@@ -270,7 +318,7 @@ async def test_a_policy_is_shown_set_and_unset(draftsman: Command, pool: Pool[An
     ],
 )
 async def test_a_policy_that_cannot_be_is_a_sentence(
-    draftsman: Command, pool: Pool[Any], arguments: tuple[str, ...], says: str
+    draftsman: Draftsman, pool: Pool[Any], arguments: tuple[str, ...], says: str
 ) -> None:
     done = await draftsman("policy", *arguments)
     assert (done.returncode, says in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
