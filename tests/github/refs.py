@@ -19,7 +19,7 @@ async def get_ref(call: Call) -> Answer:
     api = f"{call.state.addresses.api}/repos/{call.repository.full_name}/git"
     target = {"type": "commit", "sha": sha, "url": f"{api}/commits/{sha}"}
     node = shapes.node_id(f"REF:{ref}", call.repository.id)
-    return Answer({"ref": ref, "node_id": node, "url": f"{api}/{ref}", "object": target})
+    return Answer({"ref": ref, "node_id": node, "url": f"{api}/{quote(ref)}", "object": target})
 
 
 async def get_branch(call: Call) -> Answer:
