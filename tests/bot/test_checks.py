@@ -246,7 +246,18 @@ STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
         "only full was asked for, and setup failed",
         make_view(conclusion=FAILURE, codes={"setup-1": 1}, tiers=frozenset({Tier.FULL})),
         ("action_required", "not asked for: only the full checks were run"),
-        ("failure", "not run: setup failed"),
+        ("failure", "`uv sync` failed (exit 1)"),
+    ),
+    (
+        "only full was asked for, and ended in setup",
+        make_view(
+            conclusion=Conclusion.TIMED_OUT,
+            codes={"setup-1": "running"},
+            tiers=frozenset({Tier.FULL}),
+            title="timed out: `uv sync` ran longer than 30 min",
+        ),
+        ("action_required", "not asked for: only the full checks were run"),
+        ("timed_out", "timed out: `uv sync` ran longer than 30 min"),
     ),
     (
         "a merge passed",
@@ -256,9 +267,9 @@ STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
     ),
     (
         "a merge is not possible",
-        merge_of(make_view(conclusion=FAILURE, title="cannot be merged into main at abc1234: a.py conflicts")),
-        ("failure", "cannot be merged into main at abc1234: a.py conflicts"),
-        ("failure", "cannot be merged into main at abc1234: a.py conflicts"),
+        merge_of(make_view(conclusion=FAILURE, title="conflicts with main at abc1234", detail="a.py")),
+        ("failure", "conflicts with main at abc1234"),
+        ("failure", "conflicts with main at abc1234"),
     ),
     (
         "a merge waits",
@@ -423,6 +434,18 @@ def test_the_fast_tier_ends_before_the_full_one() -> None:
     fast, full = bodies(make_view(conclusion=SUCCESS, codes=ALL_PASSED))
     assert fast.completed_at == "2026-11-23T14:00:28Z"
     assert full.completed_at == "2026-11-23T14:00:30Z"
+
+
+def test_what_setup_found_is_told_with_the_first_tier_that_was_asked_for() -> None:
+    setup = finding(tier=Tier.SETUP, path="pyproject.toml")
+    view = replace(make_view(conclusion=FAILURE, codes={"setup-1": 1}), findings=(setup,), log_tail="no such package")
+    assert [len(body.annotations) for body in bodies(view)] == [1, 0]
+    only_full = replace(view, attempt=replace(view.attempt, tiers=frozenset({Tier.FULL})))
+    fast, full = bodies(only_full)
+    assert [len(fast.annotations), len(full.annotations)] == [0, 1]
+    assert full.summary.startswith("### Setup failed: `uv sync` failed (exit 1)")
+    assert "Draftsman / fast" not in full.summary
+    assert log_sections(only_full, Tier.FULL) == frozenset({"setup-1"})
 
 
 def finding(**fields: Any) -> Finding:
