@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from bot.markdown import cut, one_line, plain
@@ -24,12 +24,8 @@ LONGEST_MESSAGE = 16 * 1024
 LARGEST_LINE = 2**31 - 1
 
 
-def of_tier(findings: Iterable[Finding], tier: Tier) -> tuple[Finding, ...]:
-    """Return the tier's findings that can be shown at a line, in the order in which they were kept, each once.
-
-    What setup found is shown on the fast tier: it has no check run of its own.
-    """
-    tiers = (Tier.SETUP, Tier.FAST) if tier is Tier.FAST else (tier,)
+def of_tiers(findings: Iterable[Finding], tiers: Collection[Tier]) -> tuple[Finding, ...]:
+    """Return the tiers' findings that can be shown at a line, in the order in which they were kept, each once."""
     ours = dict.fromkeys(found for found in findings if found.tier in tiers and _has_place(found))
     return tuple(ours)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.comparison import SHORT_SHA, Base, base_branch
 from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed
-from draftsman.domain.plan import Plan, Tier
+from draftsman.domain.plan import CHECKED_TIERS, Plan, Tier
 from draftsman.domain.run import Attempt, Naming, RefKind
 from draftsman.store.steps import StepRecord
 
@@ -52,6 +52,14 @@ class CheckView:
         """Return the number of the newest pull request that names the commit, None where none does."""
         numbers = [one.ref.name for one in self.namings if one.ref.kind is RefKind.PULL_REQUEST]
         return next((number for number in reversed(numbers) if number.isdecimal()), None)
+
+    def shown_on(self, tier: Tier) -> tuple[Tier, ...]:
+        """Return the tiers whose steps and findings the check run of `tier` tells of.
+
+        Setup has none of its own: it is told of with the first tier that was asked for.
+        """
+        first = next((one for one in CHECKED_TIERS if one in self.attempt.tiers), Tier.FAST)
+        return (Tier.SETUP, tier) if tier is first else (tier,)
 
     @property
     def failed_steps(self) -> tuple[StepRecord, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.actions import Action, actions
-from bot.annotations import MOST, Annotation, annotation, of_tier
+from bot.annotations import MOST, Annotation, annotation, of_tiers
 from bot.check_view import CheckView
 from bot.markdown import fence, plain
 from bot.summary import LIMIT, summary
@@ -93,7 +93,7 @@ def check_run_body(view: CheckView, tier: Tier) -> CheckBody:
     """Return the body of the tier's check run as the attempt stands."""
     attempt = view.attempt
     asked = not is_left_out(view, tier)
-    findings = of_tier(view.findings, tier) if asked else ()
+    findings = of_tiers(view.findings, view.shown_on(tier)) if asked else ()
     found = verdict(view, tier, findings)
     shown = tuple(annotation(finding) for finding in findings[:MOST])
     completed = found.status == "completed"

@@ -2,8 +2,8 @@
 
 Every request is made once, or once more where GitHub asks for it (a token that expired, a repository that was
 renamed). Trying again later is the caller's: it gets a GitHubError that says whether and when. What an installation
-may still ask is counted (`bot/budget.py`); nothing is held back here: whoever has work for one asks `paused_until`
-first. Tokens reach GitHub's own address only and are never logged.
+may still ask is counted (`bot/budget.py`): while it is to be left alone, its requests fail here, unsent. Tokens reach
+GitHub's own address only and are never logged.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ class GitHub:
     def paused_until(self, installation_id: int) -> float:
         """Return until when GitHub is to be left alone with this installation, in seconds of `time.monotonic`.
 
-        It lies in the past where it may be asked now. All work for an installation waits for it.
+        It lies in the past where it may be asked now. Whoever has much to ask looks here first: until then every
+        `request` fails.
         """
         return self._budget(installation_id).paused_until(time.monotonic())
 
@@ -189,7 +190,8 @@ class GitHub:
         """Send a request with a token for this repository and these permissions alone.
 
         `path` is relative to the API's address and begins with a slash; `etag` is that of `as_app`.
-        Raises GitHubError.
+        Raises GitHubError, also without asking where the installation is to be left alone: then it is `limited`, and
+        says for how long.
         """
         return await self._with_token(_key(repository, permissions), _Asked(method, path, body, query, etag))
 
@@ -211,6 +213,7 @@ class GitHub:
         return await self._with_token(key, _Asked(method, path, query=query))
 
     async def _with_token(self, key: _TokenKey, asked: _Asked) -> Answer:
+        self._demand_room(key.installation_id)
         try:
             token = await self._token(key)
             try:
@@ -225,6 +228,14 @@ class GitHub:
                 refused = self._budget(key.installation_id).refused(error.retry_after, time.monotonic())
                 self._budgets[key.installation_id] = refused
             raise
+
+    def _demand_room(self, installation_id: int) -> None:
+        wait = self.paused_until(installation_id) - time.monotonic()
+        if wait > 0:
+            sentence = (
+                f"GitHub is not asked about installation {installation_id} for {wait:.0f} s: its limits are used up."
+            )
+            raise GitHubError(sentence, status=429, retry_after=wait)
 
     async def contents_token(self, repository: Repository) -> str:
         """Return a token that reads this repository alone, for 5 minutes at least. Raises GitHubError."""

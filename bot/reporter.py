@@ -18,8 +18,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from bot.check_sender import CheckSender
 from bot.github import GitHub
 from bot.github_error import GitHubError
@@ -28,6 +26,7 @@ from draftsman.domain.run import Attempt
 from draftsman.store import attempts, check_runs
 from draftsman.store.check_runs import Behind
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
+from draftsman.store.listening import listen
 from draftsman.store.locks import Turn, Turns
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,8 @@ class Reporter:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Report until `stop` is set; what is being sent then is finished."""
-        watchers = [asyncio.create_task(self._listen()), asyncio.create_task(self._wake_when(stop))]
+        hints = listen(self._database_url, CHANNEL, self._woken)
+        watchers = [asyncio.create_task(hints), asyncio.create_task(self._wake_when(stop))]
         try:
             while not stop.is_set():
                 self._woken.clear()
@@ -103,29 +103,6 @@ class Reporter:
     async def _wake_when(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._woken.set()
-
-    async def _listen(self) -> None:
-        """Wake the loop at each notification, on a connection of its own that is made again when it dies."""
-        while True:
-            try:
-                connection = await asyncpg.connect(self._database_url, timeout=10)
-            except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
-                log.debug("listening waits for Postgres: %r", error)
-                await asyncio.sleep(POLL_SECONDS)
-                continue
-            try:
-                await self._until_dead(connection)
-            except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
-                log.debug("listening again: %r", error)
-            finally:
-                connection.terminate()
-
-    async def _until_dead(self, connection: Any) -> None:
-        died = asyncio.Event()
-        connection.add_termination_listener(lambda _: died.set())
-        await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
-        self._woken.set()
-        await died.wait()
 
     async def _start_due(self) -> float:
         """Start reporting what is behind and may be told now. Returns the seconds until more may be."""

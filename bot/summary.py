@@ -79,7 +79,7 @@ def _facts(view: CheckView, tier: Tier, verdict: Verdict) -> str:
     culprit = view.culprit
     if verdict.conclusion != "success" and culprit and culprit.tier in (Tier.SETUP, tier) and culprit.seconds:
         facts.append(f"failed after {duration(culprit.seconds)}")
-    if "total" in view.timings:
+    if "total" in view.timings and view.attempt.conclusion is not Conclusion.SKIPPED:
         facts.append(f"{duration(view.timings['total'])} in all")
     if view.image is not None and verdict.conclusion != "success":  # a title of success says it
         facts.append("image cached" if view.image.cached else f"image built in {duration(view.image.build_seconds)}")

@@ -62,21 +62,21 @@ def verdict(view: CheckView, tier: Tier, findings: tuple[Finding, ...] = ()) -> 
         return replace(found, title=title)
     ran = view.attempt.started_at is not None and not is_left_out(view, tier)
     notes = (one_line(compared(view, tier, findings)), one_line(view.merged_into) if ran else "")
-    # A worker's own title may say it already ("cannot be merged into main at abc1234").
-    return replace(found, title=title, notes=tuple(note for note in notes if note and note not in title))
+    # Where it cannot be merged, the title says into what ("conflicts with main at abc1234").
+    return replace(found, title=title, notes=tuple(note for note in notes if note and note.split()[-1] not in title))
 
 
 def may_be_compared(view: CheckView, tier: Tier) -> bool:
     """Return whether a step failed that the tier's check run shows, so that the base branch may tell more."""
-    ours = (Tier.SETUP, Tier.FAST) if tier is Tier.FAST else (tier,)
-    return view.attempt.conclusion is Conclusion.FAILURE and any(step.tier in ours for step in view.failed_steps)
+    shown = view.shown_on(tier)
+    return view.attempt.conclusion is Conclusion.FAILURE and any(step.tier in shown for step in view.failed_steps)
 
 
 def compared(view: CheckView, tier: Tier, findings: tuple[Finding, ...]) -> str:
     """Return in a phrase whether the tier's failure is news, empty where there is none or nothing to compare with."""
     if not may_be_compared(view, tier):
         return ""
-    steps = (*view.of(Tier.SETUP), *view.of(tier)) if tier is Tier.FAST else view.of(tier)
+    steps = [step for step in view.steps if step.tier in view.shown_on(tier)]
     return verdict_note(steps, findings, view.base)
 
 
@@ -177,9 +177,9 @@ def _failed(view: CheckView, tier: Tier, findings: int) -> Verdict:
 
 
 def _stopped_at(view: CheckView, tier: Tier, how: str) -> Verdict | None:
-    """Return the verdict of a full tier that was not reached, None for one that was, and for the fast tier."""
+    """Return the verdict of a full tier that was not reached, None for one that was, and for what is told itself."""
     culprit = view.culprit
-    if tier is Tier.FAST or culprit is None or culprit.tier is Tier.FULL:
+    if tier is Tier.FAST or culprit is None or culprit.tier in view.shown_on(tier):
         return None
     return Verdict("completed", "failure", f"not run: {culprit.tier} {how}")
 

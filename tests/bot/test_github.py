@@ -76,8 +76,8 @@ async def test_refusals_say_whether_and_when_to_try_again(
     await app_client.token(repository, CONTENTS)
     github.faults.fail(502)
     github.faults.reset(times=2)  # the first is a kept connection that went stale, for all aiohttp knows
-    github.faults.fail(403, retry_after=7)
     github.faults.fail(404)
+    github.faults.fail(403, retry_after=7)
     seen = []
     for _ in range(4):
         with pytest.raises(GitHubError) as raised:
@@ -87,9 +87,17 @@ async def test_refusals_say_whether_and_when_to_try_again(
     assert seen == [
         (502, True, False, None),
         (None, True, False, None),
-        (403, True, True, 7),
         (404, False, False, None),
+        (403, True, True, 7),
     ]
+    # Until then nobody's requests for the installation are sent.
+    sent = len(github.requests)
+    with pytest.raises(GitHubError) as raised:
+        await app_client.request(repository, CONTENTS, "GET", path)
+    assert raised.value.limited
+    assert 6 < (raised.value.retry_after or 0) <= 7
+    assert len(github.requests) == sent
+    assert await app_client.contents_token(repository)  # a worker goes on: tokens are the App's own
 
 
 def test_a_primary_limit_is_over_at_its_reset() -> None:

@@ -9,10 +9,28 @@ from typing import Any
 from uuid import UUID
 
 from bot.check_view import CheckView
-from draftsman.domain.plan import Plan
-from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Run, RunState, Trust
+from bot.checks import CheckBody, check_run_body
+from draftsman.domain.finding import Finding, Level
+from draftsman.domain.plan import Plan, Tier
+from draftsman.domain.run import (
+    Attempt,
+    Conclusion,
+    Naming,
+    Ref,
+    RefKind,
+    Repository,
+    Run,
+    RunState,
+    Trust,
+    merge_subject,
+)
 from draftsman.store.steps import StepRecord
 from tests.bot.work import IMAGE, make_plan
+from tests.github.check_rules import complaints
+
+ALL_PASSED = {"setup-1": 0, "fast-1": 0, "full-1": 0}
+FAILURE, SUCCESS = Conclusion.FAILURE, Conclusion.SUCCESS
+WAITS = "waiting for approval: the first pull request of stranger"
 
 STARTED = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 SHA = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
@@ -68,3 +86,22 @@ def make_view(
         steps=make_steps(plan, codes or {}),
         namings=(Naming(Ref(RefKind.PULL_REQUEST, "12"), base_branch="main"),),
     )
+
+
+def finding(**fields: Any) -> Finding:
+    known = {"tier": Tier.FAST, "path": "a.py", "line": 3, "level": Level.FAILURE, "title": "E1", "message": "m"}
+    return Finding(**{**known, "tool": "ruff", **fields})
+
+
+def merge_of(view: CheckView) -> CheckView:
+    """The same attempt, of a run that tests the commit merged into main."""
+    run = replace(view.attempt.run, subject=merge_subject("abc1234" + 33 * "0"))
+    return replace(view, attempt=replace(view.attempt, run=run))
+
+
+def bodies(view: CheckView) -> tuple[CheckBody, CheckBody]:
+    """Both bodies, each checked against what GitHub demands."""
+    found = (check_run_body(view, Tier.FAST), check_run_body(view, Tier.FULL))
+    for body in found:
+        assert complaints(body.request(body.annotations[:50]) | {"head_sha": "a" * 40}, creating=True) == []
+    return found
