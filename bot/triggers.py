@@ -30,8 +30,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bot.events import account, code, people
-from bot.events.common import installation_of
-from bot.events.decision import Decision, Rules, nothing
+from bot.events.common import installation_of, repository_of
+from bot.events.decision import Decision, RepositoryNote, Rules, nothing
 from bot.payload import Payload, PayloadError
 
 __all__ = ["EVENTS", "Decision", "Rules", "decide"]
@@ -61,6 +61,8 @@ def decide(event: str, payload: Payload, rules: Rules) -> Decision:
     try:
         decision = decide_event(payload, rules)
         note = installation_of(payload)
+        # What a task is about has to be known, even where the event itself runs nothing.
+        about = (RepositoryNote(repository_of(payload, rules)),) if decision.tasks and "repository" in payload else ()
     except PayloadError as error:
         return nothing(f"the payload is not as GitHub documents it, {error}")
-    return decision if note is None else replace(decision, notes=(note, *decision.notes))
+    return replace(decision, notes=(*(() if note is None else (note,)), *about, *decision.notes))

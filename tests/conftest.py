@@ -37,9 +37,10 @@ SERVICES = frozenset(("postgres_url", "redis_url", "github", "client", "shared_d
 LEFT_OUT = pytest.StashKey[int]()
 
 # In CI a failure must be one of the change: the same examples every time. Elsewhere new ones are tried.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# No example has a deadline: what else the machine does is no matter of the code.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 collect_ignore: list[str] = []
 if not find_spec("dockerfile"):  # BuildKit's parser, the oracle of our lexer, has no wheel for Linux on arm64

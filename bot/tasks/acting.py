@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from bot import replies
+from bot.check_reading import read_view
 from bot.commands import Command, Scope, Verb
 from bot.events.code import pull_wanted
 from bot.payload import PayloadError, sha
 from bot.tasks.desk import Desk, LaterError, PointlessError, policy_of
-from bot.tasks.logs_view import logs_view
 from bot.tasks.merge import payload_of, wanted_merged
 from bot.tasks.trust import settle, why_waiting
 from bot.trust import Asker, Refused, approve, may
@@ -201,7 +201,9 @@ async def _logs(acting: Act, db: Database, command: Command) -> Outcome:
     newest = await attempts.newest_of(db, known[0]) if known else None
     if newest is None:
         return Outcome(is_done=True, text="Nothing of this commit was run yet, so there is no log.", is_news=True)
-    view = await logs_view(db, newest, acting.desk.public_url)
+    view = await read_view(db, newest, Tier.FULL, public_url=acting.desk.public_url)
+    if view.culprit is not None and view.culprit.tier is Tier.FAST:
+        view = await read_view(db, newest, Tier.FAST, public_url=acting.desk.public_url)
     return Outcome(is_done=True, text=replies.logs_reply(view), is_news=True)
 
 

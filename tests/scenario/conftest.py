@@ -104,7 +104,8 @@ class World:
         async def is_running() -> bool:
             query = (
                 "SELECT 1 FROM steps s JOIN attempts a ON a.id = s.attempt_id JOIN runs r ON r.id = a.run_id "
-                "WHERE r.head_sha = $1 AND a.state = 'running' AND s.state = 'running' AND s.command LIKE '%' || $2 || '%'"
+                "WHERE r.head_sha = $1 AND a.state = 'running' AND s.state = 'running' "
+                "AND s.command LIKE '%' || $2 || '%'"
             )
             return bool(await self.rows(query, sha, command))
 

@@ -99,7 +99,7 @@ async def test_the_command_line_runs_again_and_watches(world: World) -> None:
     await world.ended(sha)
     run_id = str((await world.rows("SELECT id FROM runs WHERE head_sha = $1", sha))[0]["id"])
     code, said = await world.product.command("runs", "rerun", run_id[:13])
-    assert (code, "attempt 2" in said) == (0, True), said
+    assert (code, "Attempt 2" in said) == (0, True), said
     code, said = await world.product.command("runs", "watch", run_id, "--json")
     assert (code, json.loads(said)["conclusion"]) == (1, "failure")
     assert attempt_of((await world.ended(sha, attempt=2))["full"]) == 2
