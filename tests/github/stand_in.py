@@ -221,7 +221,7 @@ class GitHubStandIn(CheckButtons):
         if files is not None:
             signature = repository.signature(self.state.account("octocat"))
             ref = f"refs/heads/{default_branch}"
-            await git.commit(ref, files, message="Initial commit", author=signature, parent=await git.head(ref))
+            await git.commit(ref, files, message=f"Start {full_name}", author=signature, parent=await git.head(ref))
         self.state.repositories[repository.id] = repository
         if install and self.state.installation_of(repository) is None:
             self.state.install(owner)
