@@ -65,6 +65,7 @@ async def test_both_start_and_work_without_redis_and_use_it_when_it_comes(
             "DOCKER_HOST": f"unix://{folder}/absent.sock",  # so every attempt ends at once, as an error
             "DRAFTSMAN_HOME": str(folder / "data"),
             "DRAFTSMAN_PORT": str(port),
+            "DRAFTSMAN_ALLOW": "*",
             "GITHUB_APP_ID": str(github.app.id),
             "GITHUB_PRIVATE_KEY": github.app.private_key_pem,
             "GITHUB_WEBHOOK_SECRET": github.app.webhook_secret,
