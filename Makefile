@@ -23,7 +23,7 @@ demo: venv images ## show the product at work on a sample repository (KEEP=1 lea
 
 test: venv images ## all tests, on a real engine (TESTS="-m engine" and the like choose some)
 	@echo "== tests"
-	@$(ENGINE_ENV) && $(PY) -m pytest $(TESTS)
+	@$(ENGINE_ENV) && $(PY) -m $(if $(TESTS),pytest $(TESTS),tests)
 
 check: venv ## lint, format, types, import contracts, and the tests that start no engine or server
 	@echo "== ruff" && $(PY) -m ruff check . && $(PY) -m ruff format --check .
