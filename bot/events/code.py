@@ -203,8 +203,9 @@ def merge_group(payload: Payload, rules: Rules) -> Decision:
     name = text(payload, "merge_group.head_ref", longest=_LONGEST_REF).removeprefix(BRANCH_PREFIX)
     ref = Ref(RefKind.MERGE_GROUP, name)
     if action == "destroyed":
-        repository_id = identifier(payload, "repository.id")
-        return Decision("nothing to run: the merge queue is done with it", tasks=(follow(repository_id, ref),))
+        # GitHub may delete the entry's branch after it says so: what left is named.
+        left = follow(identifier(payload, "repository.id"), ref, left=sha(payload, "merge_group.head_sha"))
+        return Decision("nothing to run: the merge queue is done with it", tasks=(left,))
     if action != "checks_requested":
         return nothing("this action on a merge queue asks for no checks")
     head_sha = sha(payload, "merge_group.head_sha")

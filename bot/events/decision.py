@@ -87,7 +87,7 @@ def lane_of(repository_id: int, ref: Ref) -> str:
     return f"{repository_id}:{ref.kind}:{ref.name}"
 
 
-def follow(repository_id: int, ref: Ref) -> TaskWanted:
-    """Return the task that asks what the ref names now."""
-    detail = {"repository_id": repository_id, "kind": str(ref.kind), "name": ref.name}
+def follow(repository_id: int, ref: Ref, *, left: str | None = None) -> TaskWanted:
+    """Return the task that asks what the ref names now; `left` is a commit that it names no more, whatever is said."""
+    detail = {"repository_id": repository_id, "kind": str(ref.kind), "name": ref.name, "left": left}
     return TaskWanted(TaskKind.FOLLOW, lane_of(repository_id, ref), detail)

@@ -19,6 +19,8 @@ async def follow(desk: Desk, task: Task) -> None:
     ref = Ref(RefKind(task.detail["kind"]), task.detail["name"])
     policy = await policy_of(desk, repository)
     head_sha = await asking.head_of(desk, repository, ref, drafts=policy.run_drafts)
+    if head_sha == task.detail.get("left"):
+        head_sha = None
     if head_sha is not None and not _is_superseding(policy, repository, ref):
         return
     async with desk.pool.acquire() as connection, connection.transaction():

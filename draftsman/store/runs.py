@@ -59,7 +59,7 @@ async def start(
         None if wanted.base_branch is None else clean(wanted.base_branch),
     )
     attempt_id = None
-    if await _needs_attempt(db, run_id, wanted.trust):
+    if await _needs_attempt(db, run_id, wanted.trust, is_served=not not_served):
         attempt_id = await _insert_attempt(db, run_id, wanted, not_served)
         await audit.record(
             db,
@@ -88,10 +88,12 @@ async def _find_or_insert(db: Database, wanted: Wanted) -> UUID:
     return run_id
 
 
-async def _needs_attempt(db: Database, run_id: UUID, trust: Trust) -> bool:
+async def _needs_attempt(db: Database, run_id: UUID, trust: Trust, *, is_served: bool) -> bool:
     rows = await db.fetch(
         "SELECT id, trust, state, is_unwanted FROM attempts WHERE run_id = $1 ORDER BY number DESC", run_id
     )
+    if rows and not is_served:
+        return False  # it was said before
     if not rows or (rows[0]["is_unwanted"] and rows[0]["state"] == RunState.FINISHED):
         return True
     if trust is Trust.UNTRUSTED or any(row["trust"] == Trust.TRUSTED for row in rows):
