@@ -40,8 +40,9 @@ async def note_installations(github: GitHub, pool: Pool[Any]) -> list[Installed]
     before = await installations.everywhere(pool)
     found = await _listed(github)
     for one in found:
-        await installations.note(pool, one.id, account=one.account, account_id=one.account_id)
-        await installations.mark(pool, one.id, suspended=one.suspended, removed=False)
+        noted = await installations.note(pool, one.id, account=one.account, account_id=one.account_id)
+        if (noted.is_suspended, noted.is_removed) != (one.suspended, False):
+            await installations.mark(pool, one.id, suspended=one.suspended, removed=False)
     for known in before:
         if not known.is_removed and known.id not in {one.id for one in found}:
             await installations.mark(pool, known.id, removed=True)

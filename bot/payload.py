@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from draftsman.domain.errors import DraftsmanError
@@ -17,6 +18,7 @@ LARGEST_ID = 2**63 - 1
 """Postgres keeps ids as BIGINT."""
 
 _FULL_NAME = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+_MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -94,6 +96,18 @@ def optional_sha(payload: Payload, path: str) -> str | None:
         return None
     found = sha(payload, path)
     return found if found.strip("0") else None
+
+
+def moment(payload: Payload, path: str) -> str:
+    """Return a time as GitHub writes it (ISO 8601, with its offset), of this century. Raises PayloadError."""
+    found = text(payload, path, longest=40)
+    try:
+        if not _MOMENT.fullmatch(found):
+            raise ValueError
+        datetime.fromisoformat(found)
+    except ValueError:
+        raise PayloadError(f"`{path}` is not a time") from None
+    return found
 
 
 def full_name(payload: Payload, path: str) -> str:

@@ -159,7 +159,8 @@ def pull_head(payload: Payload, rules: Rules) -> Decision:
     if rules.policy.merge_testing:
         detail = {"repository_id": wanted.repository.id, "number": number}
         merge = TaskWanted(TaskKind.MERGE, lane_of(wanted.repository.id, wanted.ref), detail)
-        return Decision(f"run {wanted.head_sha[:7]} merged into its base: pull request {number}", tasks=(merge,))
+        said = f"run {wanted.head_sha[:7]} merged into its base: pull request {number}"
+        return Decision(said, tasks=(merge, follow(wanted.repository.id, wanted.ref)))
     origin = "" if wanted.trust is Trust.TRUSTED else ", from a fork"
     return Decision(f"run {wanted.head_sha[:7]}: head of pull request {number}{origin}", wanted, tasks)
 

@@ -6,7 +6,7 @@ from bot.commands import parse
 from bot.events.code import is_ours
 from bot.events.common import is_bot
 from bot.events.decision import Decision, Rules, TaskKind, lane_of, nothing
-from bot.payload import Payload, at, identifier, optional_text, sha, text
+from bot.payload import Payload, at, identifier, moment, optional_text, sha, text
 from draftsman.domain.run import Ref, RefKind
 from draftsman.store.tasks import TaskWanted
 
@@ -63,7 +63,7 @@ def issue_comment(payload: Payload, rules: Rules) -> Decision:
         "number": number,
         "comment_id": identifier(payload, "comment.id"),
         "by": text(payload, "comment.user.login"),
-        "written_at": text(payload, "comment.created_at", longest=40),
+        "written_at": moment(payload, "comment.created_at"),
         "body": body,
     }
     lane = lane_of(repository_id, Ref(RefKind.PULL_REQUEST, str(number)))

@@ -12,18 +12,20 @@ from bot import replies
 from bot.check_reading import read_view
 from bot.commands import Command, Scope, Verb
 from bot.events.code import pull_wanted
+from bot.events.decision import lane_of
 from bot.payload import PayloadError, sha
-from bot.tasks.desk import Desk, LaterError, PointlessError, policy_of
+from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.merge import payload_of, wanted_merged
 from bot.tasks.trust import settle, why_waiting
-from bot.trust import Asker, Refused, approve, may
+from bot.trust import Asker, Refused, Waits, approve, may
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.policy import ApprovalPolicy
 from draftsman.domain.run import Ref, RefKind, Repository, Trust
-from draftsman.store import approvals, attempts, refs, reruns, runs
+from draftsman.store import approvals, attempts, policies, refs, reruns, runs, tasks
 from draftsman.store.database import Database
 from draftsman.store.reruns import Asked
 from draftsman.store.runs import Wanted
+from draftsman.store.tasks import Task
 
 BUSY_SECONDS = 3.0
 
@@ -39,13 +41,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The pull request as GitHub shows it now, who asks, and when they did (GitHub's time, ISO 8601)."""
+    """The pull request as GitHub shows it now, who asks, and when they did (GitHub's time, ISO 8601).
+
+    `task` is that of their comment.
+    """
 
     desk: Desk
     repository: Repository
     pull: Mapping[str, Any]
     asker: Asker
     written_at: str
+    task: Task
 
     @property
     def head_sha(self) -> str:
@@ -68,17 +74,50 @@ class Act:
             raise PointlessError(f"the pull request is not as GitHub documents it, {error}") from error
 
 
-async def act(acting: Act, db: Database, command: Command) -> Outcome:
-    """Do one command in the transaction of `db`. Raises GitHubError, LaterError, PointlessError."""
-    is_allowed = acting.asker.permission.may_write or await _is_allowed(acting, db)
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What GitHub and the store say to a command before it is done: nothing is locked while GitHub is asked.
+
+    `refused` is why it may not be done. `wanted` is the run that it is about, where it starts one; `is_new` says that
+    this never had an attempt, and `waits` why it would wait for approval then.
+    """
+
+    refused: str | None = None
+    wanted: Wanted | None = None
+    is_new: bool = False
+    waits: Waits | None = None
+
+
+async def prepare(acting: Act, command: Command) -> Prepared:
+    """Find out what the command needs. Raises GitHubError, PointlessError."""
+    is_allowed = acting.asker.permission.may_write or await _is_allowed(acting)
     refused = may(command.verb, acting.asker, pull_allowed=is_allowed)
     if refused is not None:
-        return Outcome(is_done=False, text=refused.sentence)
+        return Prepared(refused=refused.sentence)
+    if command.verb is Verb.TEST and acting.pull.get("state") != "open":
+        return Prepared(refused="This pull request is closed: there is nothing to run.")
+    if command.verb not in (Verb.TEST, Verb.REBUILD):
+        return Prepared()
+    is_merge = command.scope is Scope.MERGE
+    wanted = await wanted_merged(acting.desk, acting.repository, acting.pull) if is_merge else acting.wanted()
+    is_new = await _is_new(acting.desk.pool, await _shown_run(acting.desk.pool, wanted, command))
+    asks = is_new and wanted.trust is Trust.UNTRUSTED
+    waits = await why_waiting(acting.desk, acting.repository, _author(acting)) if asks else None
+    return Prepared(wanted=wanted, is_new=is_new, waits=waits)
+
+
+async def act(acting: Act, db: Database, command: Command, prepared: Prepared) -> Outcome:
+    """Do one command in the transaction of `db`, asking GitHub nothing more. Raises LaterError, PointlessError."""
+    if prepared.refused is not None:
+        return Outcome(is_done=False, text=prepared.refused)
+    if prepared.wanted is not None:
+        return await _run(acting, db, command, prepared, prepared.wanted)
     return await _ACTS[command.verb](acting, db, command)
 
 
-async def _is_allowed(acting: Act, db: Database) -> bool:
+async def _is_allowed(acting: Act) -> bool:
     """Return whether the head may run: it is trusted, approved, or the policy needs no approval."""
+    db = acting.desk.pool
     if acting.wanted().trust is Trust.TRUSTED:
         return True
     for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
@@ -93,46 +132,37 @@ def _author(acting: Act) -> str:
     return login if isinstance(login, str) else ""
 
 
-async def _test(acting: Act, db: Database, command: Command) -> Outcome:
-    if acting.pull.get("state") != "open":
-        return Outcome(is_done=False, text="This pull request is closed: there is nothing to run.")
-    if command.scope is Scope.MERGE:
-        return await _run(acting, db, await wanted_merged(acting.desk, acting.repository, acting.pull), command)
-    return await _run(acting, db, acting.wanted(), command)
-
-
-async def _rebuild(acting: Act, db: Database, command: Command) -> Outcome:
-    return await _run(acting, db, acting.wanted(), command)
-
-
-async def _run(acting: Act, db: Database, wanted: Wanted, command: Command) -> Outcome:
+async def _run(acting: Act, db: Database, command: Command, prepared: Prepared, wanted: Wanted) -> Outcome:
     """Run the commit again; for the first time where it never ran (a draft, say)."""
     tiers = {Scope.FAST: (Tier.FAST,), Scope.FULL: (Tier.FULL,)}.get(command.scope or Scope.MERGE, CHECKED_TIERS)
     rebuild = command.verb is Verb.REBUILD
     run_id = await _shown_run(db, wanted, command)
-    is_new = run_id is None or await attempts.newest_of(db, run_id) is None
-    if run_id is None or is_new:
-        run_id = await _start(acting, db, wanted)
+    if run_id is None or await _is_new(db, run_id):
+        run_id = await _start(acting, db, prepared, wanted)
         await reruns.narrow(db, run_id, tiers)
     asked = await reruns.ask(
         db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
     )
     if asked.asked is Asked.BUSY:
-        raise LaterError("an attempt is under way that does less", BUSY_SECONDS)
+        raise LaterError("an attempt is under way that does less", BUSY_SECONDS, aside=True)
     if asked.asked is Asked.WAITING:
         return Outcome(is_done=False, text=_waiting(wanted.head_sha))
     done = replies.rebuilding(wanted.head_sha) if rebuild else replies.queued(wanted.head_sha, command.scope)
     return Outcome(is_done=True, text=done)
 
 
-async def _start(acting: Act, db: Database, wanted: Wanted) -> UUID:
-    """Start the run of a commit that no event started. What GitHub has to say comes before anything is locked."""
-    is_untrusted = wanted.trust is Trust.UNTRUSTED
-    waits = await why_waiting(acting.desk, acting.repository, _author(acting)) if is_untrusted else None
+async def _start(acting: Act, db: Database, prepared: Prepared, wanted: Wanted) -> UUID:
+    """Start the run of a commit that no event started."""
+    if not prepared.is_new:
+        raise LaterError("the run is not there any more", BUSY_SECONDS)
     run_id = (await runs.start(db, wanted, delivery=None, actor=acting.asker.login)).run_id
-    if is_untrusted:
-        await settle(db, run_id, waits, author=_author(acting))
+    if wanted.trust is Trust.UNTRUSTED:
+        await settle(db, run_id, prepared.waits, author=_author(acting))
     return run_id
+
+
+async def _is_new(db: Database, run_id: UUID | None) -> bool:
+    return run_id is None or await attempts.newest_of(db, run_id) is None
 
 
 async def _shown_run(db: Database, wanted: Wanted, command: Command) -> UUID | None:
@@ -156,6 +186,9 @@ async def _cancel(acting: Act, db: Database, command: Command) -> Outcome:
         newest = await attempts.newest_of(db, run_id)
         by = acting.asker.login
         ended |= newest is not None and await attempts.ask_cancel(db, newest.id, by=by, reason=f"by {by}")
+    # What waits for the attempt to end must not begin another one after it.
+    lanes = (lane_of(acting.repository.id, acting.ref), f"{acting.repository.id}:commit:{acting.head_sha}")
+    ended |= await tasks.withdraw(db, lanes, before=acting.task.id, by=acting.asker.login) > 0
     return Outcome(is_done=True, text=replies.cancelled(acting.head_sha if ended else None), is_news=not ended)
 
 
@@ -167,7 +200,7 @@ async def _approve(acting: Act, db: Database, command: Command) -> Outcome:
     wanted = acting.wanted()
     if wanted.trust is Trust.TRUSTED:
         return Outcome(is_done=False, text="This pull request comes from this repository: it needs no approval.")
-    policy = await policy_of(acting.desk, acting.repository)
+    policy = await policies.get(db, acting.repository.full_name, acting.desk.rules.policy)
     if policy.approval is ApprovalPolicy.NEVER:
         return Outcome(is_done=False, text="This repository runs nothing from forks: approval does not change that.")
     newest = await refs.head_at(db, acting.repository.id, acting.ref, at=_known_until(acting))
@@ -212,9 +245,7 @@ async def _help(acting: Act, db: Database, command: Command) -> Outcome:
 
 
 _ACTS: Mapping[Verb, Callable[[Act, Database, Command], Awaitable[Outcome]]] = {
-    Verb.TEST: _test,
     Verb.CANCEL: _cancel,
-    Verb.REBUILD: _rebuild,
     Verb.FIX: _fix,
     Verb.APPROVE: _approve,
     Verb.PLAN: _plan,

@@ -7,19 +7,21 @@ that is tried again, whatever got lost, does and says everything once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from bot import replies
 from bot.commands import Command, Unclear, parse
 from bot.events.code import is_ours
 from bot.github_error import GitHubError
 from bot.replies import done_reply, is_reply_to, refusals_reply, reply
 from bot.tasks import asking
-from bot.tasks.acting import Act, Outcome, act
+from bot.tasks.acting import Act, Outcome, Prepared, act, prepare
 from bot.tasks.desk import Desk, PointlessError, is_gone, repository_of
 from bot.trust import Asker
 from draftsman.domain.run import Repository
 from draftsman.store import tasks
+from draftsman.store.database import Database
 from draftsman.store.tasks import Task
 
 COMMENTS = {"issues": "write"}
@@ -49,6 +51,9 @@ async def comment(desk: Desk, task: Task) -> None:
     """Do the comment's commands and answer. Raises GitHubError, LaterError, PointlessError."""
     repository = await repository_of(desk, task.detail.get("repository_id"))
     thread = _Thread(desk, repository, task.detail["number"], task.detail["comment_id"], task.detail["written_at"])
+    same = {"repository_id": repository.id, "comment_id": thread.comment_id}
+    if await tasks.was_wanted(desk.pool, task, same):
+        raise PointlessError("the comment was told of twice")
     if not await _react(thread, SEEN):
         raise PointlessError("the comment is gone")
     outcomes, task = await _perform(thread, task)
@@ -74,22 +79,26 @@ async def _perform(thread: _Thread, task: Task) -> tuple[list[Outcome], Task]:
     is_author = isinstance(author.get("login"), str) and author["login"].lower() == login.lower()
     asker = Asker(login, thread.repository.full_name, permission, is_author)
     is_quiet = not permission.may_write and await _is_noisy(thread, task)
-    acting = Act(desk, thread.repository, pull, asker, thread.written_at)
+    acting = Act(desk, thread.repository, pull, asker, thread.written_at, task)
     for command in commands[len(outcomes) :]:
+        prepared = None
+        if isinstance(command, Command) and not task.detail.get("withdrawn_by"):
+            prepared = await prepare(acting, command)
         async with desk.pool.acquire() as connection, connection.transaction():
-            outcome = await _one(acting, connection, command)
-            outcomes.append(outcome)
-            kept = [{"is_done": one.is_done, "text": one.text, "is_news": one.is_news} for one in outcomes]
-            task = replace(task, detail={**task.detail, "outcomes": kept, "is_quiet": is_quiet})
-            await tasks.keep_detail(connection, task, task.detail)
+            outcomes.append(await _one(acting, connection, command, prepared))
+            changed = {"outcomes": [asdict(one) for one in outcomes], "is_quiet": is_quiet}
+            task = replace(task, detail={**task.detail, **changed})
+            await tasks.keep_detail(connection, task, changed)
     await desk.receiver.wake()
     return outcomes, task
 
 
-async def _one(acting: Act, connection: Any, command: Command | Unclear) -> Outcome:
+async def _one(acting: Act, db: Database, command: Command | Unclear, prepared: Prepared | None) -> Outcome:
     if isinstance(command, Unclear):
         return Outcome(is_done=False, text=command.sentence)
-    return await act(acting, connection, command)
+    if prepared is None:
+        return Outcome(is_done=False, text=replies.withdrawn(acting.task.detail["withdrawn_by"]))
+    return await act(acting, db, command, prepared)
 
 
 async def _is_noisy(thread: _Thread, task: Task) -> bool:
@@ -127,7 +136,7 @@ async def _reply(thread: _Thread, task: Task, body: str) -> None:
         if earlier.get("body") != body:
             await thread.request("PATCH", f"/issues/comments/{earlier['id']}", body={"body": body})
         return
-    await tasks.keep_detail(thread.desk.pool, task, {**task.detail, "is_replying": True})
+    await tasks.keep_detail(thread.desk.pool, task, {"is_replying": True})
     await thread.request("POST", f"/issues/{thread.number}/comments", body={"body": body})
 
 

@@ -1,31 +1,56 @@
 """Asks what a ref names now, and ends the runs that nothing names any more.
 
-By what GitHub says, not by what arrived: an event that comes late cannot end the run of a newer commit.
+By what GitHub says, not by what arrived: an event that comes late cannot end the run of a newer commit. Nor can an
+answer that comes late: what was named after GitHub was asked is left to the event that named it.
 """
 
 from __future__ import annotations
 
 from bot.tasks import asking
-from bot.tasks.desk import Desk, policy_of, repository_of
+from bot.tasks.desk import Desk, LaterError, policy_of, repository_of
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, RefKind, Repository
-from draftsman.store import refs
+from draftsman.store import leases, refs, runs
 from draftsman.store.tasks import Task
+
+ENDING_SECONDS = 3.0
+"""Until it is looked again whether an attempt that was asked to end has ended."""
 
 
 async def follow(desk: Desk, task: Task) -> None:
-    """End what the ref's newest commit supersedes, as far as the policy lets it."""
+    """End what the ref's newest commit supersedes, as far as the policy lets it, and see to it that this one runs.
+
+    Raises GitHubError, LaterError, PointlessError.
+    """
     repository = await repository_of(desk, task.detail.get("repository_id"))
     ref = Ref(RefKind(task.detail["kind"]), task.detail["name"])
     policy = await policy_of(desk, repository)
+    asked_at = await refs.now(desk.pool)
     head_sha = await asking.head_of(desk, repository, ref, drafts=policy.run_drafts)
     if head_sha == task.detail.get("left"):
         head_sha = None
-    if head_sha is not None and not _is_superseding(policy, repository, ref):
+    if head_sha is None or _is_superseding(policy, repository, ref):
+        async with desk.pool.acquire() as connection, connection.transaction():
+            reason = _reason(ref, head_sha)
+            await refs.release(
+                connection, repository.id, ref, head_sha=head_sha, named_by=asked_at, by="delivery", reason=reason
+            )
+    if head_sha is not None and not task.detail.get("withdrawn_by"):
+        await _take_up_again(desk, repository, ref, head_sha, task)
+
+
+async def _take_up_again(desk: Desk, repository: Repository, ref: Ref, head_sha: str, task: Task) -> None:
+    """Run the head where its run was ended while the ref named something else. Raises LaterError until that ended."""
+    found = await refs.dropped(desk.pool, repository, ref, head_sha=head_sha)
+    if found is None or not await leases.admits(desk.pool, found.run_id, desk.rules.admission):
         return
+    if found.is_ending:
+        raise LaterError(
+            f"the run of {head_sha[:7]} is wanted again, and has not ended yet", ENDING_SECONDS, aside=True
+        )
     async with desk.pool.acquire() as connection, connection.transaction():
-        reason = _reason(ref, head_sha)
-        await refs.release(connection, repository.id, ref, head_sha=head_sha, by="delivery", reason=reason)
+        await runs.start(connection, found.wanted, delivery=task.delivery)
+    await desk.receiver.wake()
 
 
 def _is_superseding(policy: RepoPolicy, repository: Repository, ref: Ref) -> bool:

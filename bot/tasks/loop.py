@@ -10,6 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
 
 from bot.events.decision import TaskKind
 from bot.github_error import GitHubError
@@ -20,6 +23,7 @@ from bot.tasks.follow import follow
 from bot.tasks.merge import merge
 from bot.tasks.rerun import rerun
 from bot.tasks.trust import decide_trust
+from draftsman.domain.errors import LeaseLostError
 from draftsman.store import tasks
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 from draftsman.store.listening import listen
@@ -32,6 +36,9 @@ POLL_SECONDS = 2.0
 LEASE_SECONDS = 90.0
 DONE_WITHIN = 80.0
 """Seconds. Shorter than the lease: nobody else does it meanwhile."""
+
+LET_GO_WITHIN = 2.0
+"""Seconds in which a task that is not finished is given back when we stop."""
 
 LONGEST_BACK_OFF = 60.0
 MOST_REFUSALS = 4
@@ -50,6 +57,15 @@ _DO: Mapping[str, Do] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a task is not done, and the seconds until another try; None for none. `aside` is that of LaterError."""
+
+    reason: str
+    seconds: float | None
+    aside: bool = False
+
+
 class TaskLoop:
     """Does tasks until it is told to stop. `database_url` is listened on."""
 
@@ -60,7 +76,7 @@ class TaskLoop:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Do tasks until cancelled; what is being done then is left to whoever comes next."""
+        """Do tasks until cancelled; what is being done then is given back, for whoever comes next."""
         listening = asyncio.create_task(listen(self._database_url, tasks.CHANNEL, self._woken))
         try:
             while True:
@@ -94,38 +110,63 @@ class TaskLoop:
 
     async def _do(self, task: Task) -> None:
         try:
-            error, seconds = await self._try(task)
-            if seconds is None:
-                await tasks.end(self._desk.pool, task, error=error)
+            failure = await self._try(task)
+            if failure is None or failure.seconds is None:
+                await tasks.end(self._desk.pool, task, error=failure.reason if failure else None)
             else:
-                await tasks.again(self._desk.pool, task, seconds=seconds, error=error or "")
-        except (*DATABASE_AWAY, *DATABASE_REFUSED) as failure:
-            log.warning("task %s (%s) waits for Postgres: %r", task.id, task.kind, failure)
+                await tasks.again(
+                    self._desk.pool, task, seconds=failure.seconds, error=failure.reason, aside=failure.aside
+                )
+        except LeaseLostError as lost:
+            log.warning("%s", lost)
+        except asyncio.CancelledError:
+            # We are told to stop: whoever comes next need not wait until our lease ends.
+            with contextlib.suppress(*DATABASE_AWAY, *DATABASE_REFUSED):
+                async with asyncio.timeout(LET_GO_WITHIN):
+                    await tasks.again(self._desk.pool, task, seconds=0, error="it was told to stop")
+            raise
+        except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
+            log.warning("task %s (%s) waits for Postgres: %r", task.id, task.kind, error)
 
-    async def _try(self, task: Task) -> tuple[str | None, float | None]:
-        """Return what went wrong, if anything, and the seconds until another try; None for none."""
+    async def _try(self, task: Task) -> _Failure | None:
+        """Return why it is not done. Raises LeaseLostError."""
         do = _DO.get(task.kind)
         if do is None:
-            return f"there is no task of the kind {task.kind}", None
+            return _Failure(f"there is no task of the kind {task.kind}", None)
+        if task.tries > MOST_TRIES:
+            return _Failure("it never came to an end", None)
         try:
-            async with asyncio.timeout(DONE_WITHIN):
+            async with asyncio.timeout(DONE_WITHIN) as limit:
                 await do(self._desk, task)
+        except LeaseLostError:
+            raise
         except LaterError as later:
-            return str(later), later.seconds if task.tries < MOST_TRIES else None
+            return _Failure(str(later), _within(MOST_TRIES, task, later.seconds), later.aside)
         except PointlessError as pointless:
             log.info("task %s (%s) is given up: %s", task.id, task.kind, pointless)
-            return str(pointless), None
+            return _Failure(str(pointless), None)
         except GitHubError as error:
-            seconds = seconds_to_wait(error, task.tries)
             log.warning("task %s (%s): %s", task.id, task.kind, error)
-            return str(error), seconds
-        except (*DATABASE_AWAY, TimeoutError) as error:
-            return repr(error), POLL_SECONDS
+            return _Failure(str(error), seconds_to_wait(error, task.tries))
+        except asyncpg.DataError as error:
+            return _defect(task, error)  # asyncpg counts a value that it cannot send as trouble of the connection
+        except DATABASE_AWAY as error:
+            if limit.expired():
+                return _defect(task, TimeoutError(f"it took longer than {DONE_WITHIN:.0f} s"))
+            return _Failure(repr(error), _within(MOST_TRIES, task, POLL_SECONDS))
         except Exception as error:
-            # A defect of ours with this one task must not end all others.
-            log.exception("task %s (%s)", task.id, task.kind)
-            return repr(error), 30.0 * task.tries if task.tries < MOST_REFUSALS else None
-        return None, None
+            return _defect(task, error)
+        return None
+
+
+def _within(most: int, task: Task, seconds: float) -> float | None:
+    return seconds if task.tries < most else None
+
+
+def _defect(task: Task, error: Exception) -> _Failure:
+    """Return what becomes of a task that fails by our own fault: it must not end, or hold up, all others."""
+    log.error("task %s (%s)", task.id, task.kind, exc_info=error)
+    return _Failure(repr(error), _within(MOST_REFUSALS, task, 30.0 * task.tries))
 
 
 def seconds_to_wait(error: GitHubError, tries: int) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from draftsman.store import audit
+from draftsman.store import audit, tasks
 from draftsman.store.database import Database, clean
 
 _COLUMNS = "id, account, account_id, state, is_suspended, is_removed, decided_by, created_at, decided_at"
@@ -78,7 +78,7 @@ async def everywhere(db: Database) -> list[Installation]:
 async def mark(
     db: Database, installation_id: int, *, suspended: bool | None = None, removed: bool | None = None
 ) -> None:
-    """Note that it was suspended or removed, or is back: then what GitHub refused meanwhile is told again at once."""
+    """Note that it was suspended or removed, or is back: then what GitHub refused meanwhile is tried again at once."""
     if suspended is False or removed is False:
         await db.execute(
             "UPDATE check_runs c SET retry_at = NULL, failures = 0 FROM attempts a, runs r, repositories p "
@@ -86,6 +86,7 @@ async def mark(
             "AND c.retry_at IS NOT NULL",
             installation_id,
         )
+        await tasks.wake(db, installation_id)
     await db.execute(
         "UPDATE installations SET is_suspended = coalesce($2, is_suspended), is_removed = coalesce($3, is_removed) "
         "WHERE id = $1",

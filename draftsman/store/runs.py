@@ -47,7 +47,7 @@ async def start(
     run_id = await _find_or_insert(db, wanted)
     await db.execute(
         "INSERT INTO run_refs (run_id, kind, name, delivery, base_sha, base_branch) VALUES ($1, $2, $3, $4, $5, $6) "
-        "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, "
+        "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, heard_at = now(), "
         "created_at = CASE WHEN run_refs.is_current THEN run_refs.created_at ELSE now() END, "
         "base_sha = coalesce(excluded.base_sha, run_refs.base_sha), "
         "base_branch = coalesce(excluded.base_branch, run_refs.base_branch)",
