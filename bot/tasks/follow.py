@@ -1,16 +1,20 @@
 """Asks what a ref names now, and ends the runs that nothing names any more.
 
-By what GitHub says, not by what arrived: an event that comes late cannot end the run of a newer commit.
+By what GitHub says, not by what arrived: an event that comes late cannot end the run of a newer commit. Nor can an
+answer that is older than the newest event: where they differ, GitHub is asked again.
 """
 
 from __future__ import annotations
 
 from bot.tasks import asking
-from bot.tasks.desk import Desk, policy_of, repository_of
+from bot.tasks.desk import Desk, LaterError, policy_of, repository_of
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, RefKind, Repository
 from draftsman.store import refs
 from draftsman.store.tasks import Task
+
+SETTLED_SECONDS = 4.0
+"""For how long after an event GitHub's answers may be older than it."""
 
 
 async def follow(desk: Desk, task: Task) -> None:
@@ -22,8 +26,17 @@ async def follow(desk: Desk, task: Task) -> None:
     if head_sha is not None and not _is_superseding(policy, repository, ref):
         return
     async with desk.pool.acquire() as connection, connection.transaction():
-        reason = _reason(ref, head_sha)
-        await refs.release(connection, repository.id, ref, head_sha=head_sha, by="delivery", reason=reason)
+        released = await refs.release(
+            connection,
+            repository.id,
+            ref,
+            head_sha=head_sha,
+            by="delivery",
+            reason=_reason(ref, head_sha),
+            settled_seconds=SETTLED_SECONDS,
+        )
+    if released.is_unsettled:
+        raise LaterError("an event that just came names another commit than GitHub does", SETTLED_SECONDS)
 
 
 def _is_superseding(policy: RepoPolicy, repository: Repository, ref: Ref) -> bool:
