@@ -6,6 +6,7 @@
 | fast failed                    | failure                         | failure, "not run: fast failed"  |
 | both ran                       | by exit code                    | by exit code                     |
 | the tier has no commands       | neutral                         | neutral                          |
+| the base has some for it       | failure, "removes the checks"   | the same                         |
 | a time limit ended a step      | timed_out, or passed            | timed_out, or failure "not run"  |
 | our fault (`error`)            | failure, "Draftsman could not ..." | the same                       |
 | waiting for approval           | action_required                 | action_required                  |
@@ -141,6 +142,9 @@ def _anything_ran(view: CheckView) -> bool:
 def _finished(view: CheckView, tier: Tier, findings: int) -> Verdict:
     attempt = view.attempt
     ours = attempt.conclusion is Conclusion.ERROR
+    if not ours and _is_removed(view, tier):
+        title = f"this change removes the checks: its base has {tier} checks, and this commit none"
+        return Verdict("completed", "failure", title)
     if tier is Tier.FAST and not ours and passed(view.of(Tier.FAST)) and _reached_full(view):
         return _passed(view, tier, findings)
     match attempt.conclusion:
@@ -160,12 +164,24 @@ def _finished(view: CheckView, tier: Tier, findings: int) -> Verdict:
             return _ended(view, str(conclusion))
 
 
+def _is_removed(view: CheckView, tier: Tier) -> bool:
+    told = (Conclusion.SUCCESS, Conclusion.FAILURE, Conclusion.TIMED_OUT)
+    return view.plan is not None and tier in view.plan.removed and view.attempt.conclusion in told
+
+
+def _all_ended(view: CheckView) -> bool:
+    return all(step.state == "finished" for step in view.steps)
+
+
 def _reached_full(view: CheckView) -> bool:
     return any(step.state != "pending" for step in view.of(Tier.FULL))
 
 
 def _failed(view: CheckView, tier: Tier, findings: int) -> Verdict:
     culprit = view.culprit
+    if culprit is None and view.plan is not None and view.plan.removed and _all_ended(view):
+        # The other tier's checks were removed.
+        return _passed(view, tier, findings) if view.of(tier) else _no_commands(tier)
     if culprit is None:
         # The plan, the image or the checkout did not come to be.
         return _ended(view, "failure")

@@ -9,9 +9,11 @@ from typing import Any
 
 from draftsman.domain.errors import DraftsmanError, EngineError
 from draftsman.domain.outcome import Outcome
+from draftsman.domain.plan import Tier
 from draftsman.domain.progress import Sink
+from draftsman.domain.renewal import counting
 from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Trust
-from draftsman.store import attempts, profiles, runs, steps
+from draftsman.store import attempts, profiles, refs, runs, steps
 from draftsman.store.database import Pool
 from orchestrator.cancellation import Cancellation
 from orchestrator.claims import Execute, Release
@@ -62,6 +64,8 @@ def executor(
             default_branch=repository.default_branch,
         )
         order = seen_from(order, attempt, await runs.namings_of(pool, attempt.run.id), skip_markers)
+        await attempts.keep_base(pool, attempt, _pull_base(order))
+        order = replace(order, base_tiers=await _base_tiers(pool, attempt, order))
         try:
             tools = await ready_tools()
         except EngineError as error:
@@ -122,7 +126,9 @@ def seen_from(order: Order, attempt: Attempt, namings: Sequence[Naming], skip_ma
     kinds = {naming.ref.kind for naming in current}
     is_event = attempt.asked_by is None and RefKind.MERGE_GROUP not in kinds
     trusted = attempt.trust is Trust.TRUSTED
-    base = _base_of(current, trusted=trusted)
+    # A push says nothing of trust.
+    kinds_of_base = (RefKind.PULL_REQUEST, RefKind.MERGE_GROUP, RefKind.BRANCH) if trusted else (RefKind.PULL_REQUEST,)
+    base = counting(current, kinds_of_base, order.default_branch)
     merge_into = attempt.run.merge_base_sha
     return replace(
         order,
@@ -135,10 +141,18 @@ def seen_from(order: Order, attempt: Attempt, namings: Sequence[Naming], skip_ma
     )
 
 
-def _base_of(namings: Sequence[Naming], *, trusted: bool) -> Naming | None:
-    """Return the ref whose base counts: a pull request's goes before that of a push, which says nothing of trust."""
-    kinds = (RefKind.PULL_REQUEST, RefKind.MERGE_GROUP, RefKind.BRANCH) if trusted else (RefKind.PULL_REQUEST,)
-    return next((one for kind in kinds for one in namings if one.ref.kind is kind and one.base_sha), None)
+def _pull_base(order: Order) -> str | None:
+    pull = counting(order.namings, (RefKind.PULL_REQUEST,), order.default_branch)
+    return None if pull is None else pull.base_branch
+
+
+async def _base_tiers(pool: Pool[Any], attempt: Attempt, order: Order) -> frozenset[Tier]:
+    """Return the tiers that the branches check which the commit is to be merged into."""
+    own = {one.ref.name for one in order.namings if one.ref.kind is RefKind.BRANCH}
+    bases = {one.base_branch for one in order.namings if one.base_branch} - own
+    run = attempt.run
+    found = [await refs.tiers_of_branch(pool, run.repository.id, base, except_run=run.id) for base in sorted(bases)]
+    return frozenset().union(*found)
 
 
 async def _keep_inferred(pool: Pool[Any], attempt: Attempt, order: Order, outcome: Outcome) -> None:

@@ -52,7 +52,8 @@ class Order:
     `on_base` says that the commit is the default branch's own: what is not trusted runs in its image. `rebuild` builds
     the image anew. `private` says that strangers may not read the repository. `earlier` is what an earlier claim of the
     attempt had come to, `kept` the plan that is taken instead of a new one. Path filters count where it is `filtered`,
-    for the refs `namings`; with one of the `skip_markers` in the commit's message nothing is run.
+    for the refs `namings`; with one of the `skip_markers` in the commit's message nothing is run. `base_tiers` are
+    those that the branch checks which the change is to be merged into: one for which the commit has nothing fails.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Order:
     namings: tuple[Naming, ...] = ()
     default_branch: str = ""
     skip_markers: tuple[str, ...] = ()
+    base_tiers: frozenset[Tier] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from orchestrator.images.ensure import Wanted as WantedImage
 from orchestrator.images.image_user import image_uid
 from orchestrator.limits import limits_of
 from orchestrator.order import KeptPlan, Order, Timings, Tools
+from orchestrator.removal import judged, removed_tiers
 from orchestrator.runners.container import LABEL_INSTANCE
 from orchestrator.runners.interface import JobSpec, JobStatus, Wanted
 from orchestrator.sandbox import JobEnd, Watching, follow_job, run_job, secrets_of
@@ -73,7 +74,7 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation) 
         log.exception("attempt %s", order.id)
         sentence = f"Draftsman met an error of its own: {type(error).__name__}: {error}"
         outcome = Outcome(Conclusion.ERROR, sentence[:500], "The log of the worker has the details.")
-    return replace(outcome, timings=timings.seconds)
+    return replace(judged(outcome, order.tiers), timings=timings.seconds)
 
 
 async def release(order_id: str, identity: str, tools: Tools, *, epoch: int = 0) -> None:
@@ -137,6 +138,7 @@ async def _execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation,
     with timings.of("plan"):
         plan = of_merge(order, tested.sha, await _unless(cancel, _plan(order, tools, tested.tree)))
         why = await _unless(cancel, skipped_by_filters(order, mirror, plan))
+    plan = replace(plan, removed=() if why else removed_tiers(plan, order.base_tiers, order.overrides))
     await sink(Planned(plan))
     if why is not None:
         return Outcome(Conclusion.SKIPPED, why, plan=plan)

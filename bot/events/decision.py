@@ -8,7 +8,7 @@ from enum import StrEnum
 from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, Repository
-from draftsman.store.runs import Wanted
+from draftsman.store.runs import START_LATE, Wanted
 from draftsman.store.tasks import TaskWanted
 
 
@@ -27,6 +27,8 @@ class TaskKind(StrEnum):
     """Do what the commands of a comment say."""
     FIRST_CONTACT = "first_contact"
     """Run the default branch of repositories that the App was just installed on."""
+    START_LATE = START_LATE
+    """Start an attempt once the one that is under way has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Asks what a ref names now, and ends the runs that nothing names any more.
 
 By what GitHub says, not by what arrived: an event that comes late cannot end the run of a newer commit. Nor can an
-answer that comes late: what was named after GitHub was asked is left to the event that named it.
+answer that is older than the newest event: where they differ, GitHub is asked again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from bot.tasks import asking
 from bot.tasks.desk import Desk, LaterError, policy_of, repository_of
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, RefKind, Repository
-from draftsman.store import leases, refs, runs
+from draftsman.store import dropped, leases, refs, runs
 from draftsman.store.tasks import Task
+
+SETTLED_SECONDS = 4.0
+"""For how long after an event GitHub's answers may be older than it."""
 
 ENDING_SECONDS = 3.0
 """Until it is looked again whether an attempt that was asked to end has ended."""
@@ -25,23 +28,35 @@ async def follow(desk: Desk, task: Task) -> None:
     repository = await repository_of(desk, task.detail.get("repository_id"))
     ref = Ref(RefKind(task.detail["kind"]), task.detail["name"])
     policy = await policy_of(desk, repository)
-    asked_at = await refs.now(desk.pool)
     head_sha = await asking.head_of(desk, repository, ref, drafts=policy.run_drafts)
-    if head_sha == task.detail.get("left"):
+    left = task.detail.get("left")
+    if head_sha == left:
         head_sha = None
     if head_sha is None or _is_superseding(policy, repository, ref):
-        async with desk.pool.acquire() as connection, connection.transaction():
-            reason = _reason(ref, head_sha)
-            await refs.release(
-                connection, repository.id, ref, head_sha=head_sha, named_by=asked_at, by="delivery", reason=reason
-            )
+        await _release(desk, repository, ref, head_sha, is_over=left is not None)
     if head_sha is not None and not task.detail.get("withdrawn_by"):
         await _take_up_again(desk, repository, ref, head_sha, task)
 
 
+async def _release(desk: Desk, repository: Repository, ref: Ref, head_sha: str | None, *, is_over: bool) -> None:
+    """End what the ref let go. Raises LaterError where an event names another commit than GitHub's answer."""
+    async with desk.pool.acquire() as connection, connection.transaction():
+        released = await refs.release(
+            connection,
+            repository.id,
+            ref,
+            head_sha=head_sha,
+            by="delivery",
+            reason=_reason(ref, head_sha),
+            settled_seconds=0.0 if is_over else SETTLED_SECONDS,
+        )
+    if released.is_unsettled:
+        raise LaterError("an event that just came names another commit than GitHub does", SETTLED_SECONDS, aside=True)
+
+
 async def _take_up_again(desk: Desk, repository: Repository, ref: Ref, head_sha: str, task: Task) -> None:
     """Run the head where its run was ended while the ref named something else. Raises LaterError until that ended."""
-    found = await refs.dropped(desk.pool, repository, ref, head_sha=head_sha)
+    found = await dropped.find(desk.pool, repository, ref, head_sha=head_sha)
     if found is None or not await leases.admits(desk.pool, found.run_id, desk.rules.admission):
         return
     if found.is_ending:

@@ -20,6 +20,7 @@ from bot.tasks.comment import comment
 from bot.tasks.contact import contact
 from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.follow import follow
+from bot.tasks.late import start_late
 from bot.tasks.merge import merge
 from bot.tasks.rerun import rerun
 from bot.tasks.trust import decide_trust
@@ -54,6 +55,7 @@ _DO: Mapping[str, Do] = {
     TaskKind.RERUN: rerun,
     TaskKind.COMMENT: comment,
     TaskKind.FIRST_CONTACT: contact,
+    TaskKind.START_LATE: start_late,
 }
 
 

@@ -122,7 +122,8 @@ class Plan:
     `dockerfile` is the text that is built: generated, edited by a person, or the file at `profile.dockerfile`, which
     was inferred where `inferred_dockerfile` says so. `fallback` is the generated Dockerfile for where this one may not
     be built, or was inferred and its image turns out not to be fit; None where `dockerfile` is that one.
-    `caches` names the dependency managers whose cache volumes are mounted.
+    `caches` names the dependency managers whose cache volumes are mounted. `removed` are the tiers for which it has no
+    commands while the branch has some that the commit is to be merged into.
     """
 
     profile: Profile
@@ -133,6 +134,7 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     fallback: str | None = None
     inferred_dockerfile: bool = False
+    removed: tuple[Tier, ...] = ()
 
     def limited_to(self, tiers: Collection[Tier]) -> Plan:
         """Return the plan with the checks of these tiers alone. The set-up stays: each of them needs it."""

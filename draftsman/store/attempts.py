@@ -133,6 +133,17 @@ async def enter(db: Database, attempt: Attempt, state: RunState, *, owner: str) 
     demand_held(moved, attempt)
 
 
+async def keep_base(db: Database, attempt: Attempt, branch: str | None) -> None:
+    """Keep the base branch of the pull request that the attempt is seen in, None for none. Raises LeaseLostError."""
+    kept = await db.fetchval(
+        "UPDATE attempts SET seen_base = $3 WHERE id = $1 AND epoch = $2 AND state <> 'finished' RETURNING id",
+        attempt.id,
+        attempt.epoch,
+        branch,
+    )
+    demand_held(kept, attempt)
+
+
 async def keep_plan(db: Database, attempt: Attempt, plan: Plan) -> None:
     """Keep the plan with the attempt. Raises LeaseLostError."""
     kept = await db.fetchval(
@@ -261,10 +272,12 @@ async def plan_of(db: Database, attempt_id: UUID) -> Plan | None:
 async def kept_plan_of(db: Database, attempt: Attempt) -> tuple[Plan, int] | None:
     """Return the newest plan of the run's earlier attempts of the same trust, and that attempt's number, or None.
 
-    One that this version cannot read any more counts as none.
+    Those made before the commit was seen against another base do not count, nor does one that this version cannot read
+    any more.
     """
     row = await db.fetchrow(
         "SELECT plan, number FROM attempts WHERE run_id = $1 AND number < $2 AND trust = $3 AND plan IS NOT NULL "
+        "AND number >= coalesce((SELECT max(number) FROM attempts WHERE run_id = $1 AND number <= $2 AND replan), 0) "
         "ORDER BY number DESC LIMIT 1",
         attempt.run.id,
         attempt.number,

@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from draftsman.domain.run import Ref, RefKind, Repository, RunState, Trust
+from draftsman.domain.plan import CHECKED_TIERS, Tier
+from draftsman.domain.run import Ref, RefKind
 from draftsman.store import attempts
 from draftsman.store.database import Database, clean
-from draftsman.store.runs import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The attempts that were asked to end. `is_unsettled`: the ref is to be looked at again soon."""
+
+    ended: tuple[UUID, ...]
+    is_unsettled: bool
 
 
 async def release(
-    db: Database,
-    repository_id: int,
-    ref: Ref,
-    *,
-    head_sha: str | None,
-    by: str,
-    reason: str,
-    named_by: datetime | None = None,
-) -> list[UUID]:
+    db: Database, repository_id: int, ref: Ref, *, head_sha: str | None, by: str, reason: str, settled_seconds: float
+) -> Released:
     """Note that the ref names `head_sha` now (None: it is gone), and end what nothing names any more.
 
-    What the ref came to name after `named_by` (of `now`) is left alone: GitHub may not have known it when it was asked.
-    `reason` is the phrase that the ended attempts show (`(superseded by abc1234)`). Call it inside a transaction.
-    Returns the attempts that were asked to end.
+    `reason` is the phrase that the ended attempts show (`(superseded by abc1234)`). A commit that an event named after
+    `head_sha`, and no longer than `settled_seconds` ago, is left alone: GitHub's answer may be older than the event.
+    Call it inside a transaction.
     """
+    mine = (repository_id, ref.kind, clean(ref.name), head_sha)
+    # As `runs.start` does, so that neither misses what the other does to one of them.
+    await db.execute(
+        "SELECT 1 FROM runs WHERE id IN (SELECT n.run_id FROM run_refs n JOIN runs r ON r.id = n.run_id "
+        "WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current "
+        "AND r.head_sha IS DISTINCT FROM $4) ORDER BY id FOR UPDATE",
+        *mine,
+    )
     left = await db.fetch(
         """
-        UPDATE run_refs n SET is_current = false FROM runs r
-        WHERE n.run_id = r.id AND r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current
-          AND r.head_sha IS DISTINCT FROM $4 AND ($5::timestamptz IS NULL OR n.heard_at <= $5)
-        RETURNING n.run_id
+        WITH named AS (
+            SELECT n.run_id, n.kind, n.name, n.named_at, r.head_sha FROM run_refs n JOIN runs r ON r.id = n.run_id
+            WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current
+        ), others AS (
+            SELECT run_id, kind, name,
+                   named_at >= now() - $5::interval
+                   AND named_at > coalesce((SELECT max(named_at) FROM named WHERE head_sha = $4), '-infinity') AS is_new
+            FROM named WHERE head_sha IS DISTINCT FROM $4
+        ), released AS (
+            UPDATE run_refs n SET is_current = false FROM others o
+            WHERE n.run_id = o.run_id AND n.kind = o.kind AND n.name = o.name AND NOT o.is_new
+        )
+        SELECT run_id, is_new FROM others
         """,
-        repository_id,
-        ref.kind,
-        clean(ref.name),
-        head_sha,
-        named_by,
+        *mine,
+        timedelta(seconds=settled_seconds),
     )
     ended = []
     for row in left:
@@ -50,44 +67,7 @@ async def release(
         )
         if unfinished and await attempts.ask_cancel(db, unfinished, by=by, reason=reason, unwanted=True):
             ended.append(unfinished)
-    return ended
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A run whose newest attempt ended because nothing named its commit any more, or is about to (`is_ending`)."""
-
-    run_id: UUID
-    wanted: Wanted
-    is_ending: bool
-
-
-async def dropped(db: Database, repository: Repository, ref: Ref, *, head_sha: str) -> Dropped | None:
-    """Return the run that is shown for the commit which the ref names, if it was dropped; None where it was not."""
-    row = await db.fetchrow(
-        """
-        SELECT r.id, r.subject, a.trust, a.state, a.is_unwanted AND a.cancel_asked IS NOT NULL AS is_dropped,
-               n.base_sha, n.base_branch
-        FROM runs r JOIN attempts a ON a.run_id = r.id JOIN run_refs n ON n.run_id = r.id
-        WHERE r.repository_id = $1 AND r.head_sha = $2 AND n.kind = $3 AND n.name = $4
-        ORDER BY a.created_at DESC, a.number DESC LIMIT 1
-        """,
-        repository.id,
-        head_sha,
-        ref.kind,
-        clean(ref.name),
-    )
-    if row is None or not row["is_dropped"]:
-        return None
-    trust, subject = Trust(row["trust"]), row["subject"]
-    wanted = Wanted(repository, head_sha, ref, trust, row["base_sha"], row["base_branch"], subject)
-    return Dropped(row["id"], wanted, row["state"] != RunState.FINISHED)
-
-
-async def now(db: Database) -> datetime:
-    """Return the store's own time: that by which it keeps when it heard of something."""
-    found: datetime = await db.fetchval("SELECT now()")
-    return found
+    return Released(tuple(ended), any(row["is_new"] for row in left))
 
 
 async def head_at(db: Database, repository_id: int, ref: Ref, *, at: datetime) -> str | None:
@@ -126,3 +106,14 @@ async def last_of_branch(
         before,
     )
     return found
+
+
+async def tiers_of_branch(db: Database, repository_id: int, branch: str, *, except_run: UUID) -> frozenset[Tier]:
+    """Return the tiers for which the branch's last run that says anything had commands, none where there is none."""
+    last = await last_of_branch(db, repository_id, branch, except_run=except_run)
+    return planned_tiers(await db.fetchval("SELECT plan -> 'profile' FROM attempts WHERE id = $1", last))
+
+
+def planned_tiers(profile: Mapping[str, Any] | None) -> frozenset[Tier]:
+    """Return the tiers for which a plan's profile, as it is kept, has commands. None: there is no plan."""
+    return frozenset(tier for tier in CHECKED_TIERS if profile is not None and profile.get(tier))

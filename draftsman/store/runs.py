@@ -1,13 +1,22 @@
-"""Runs and the events that start them: one run per repository and head SHA, however many events name it."""
+"""Runs and the events that start them: one run per repository and head SHA, however many events name it.
+
+Whether an event starts another attempt is decided in `draftsman/domain/renewal.py`. Where that has to wait for the end
+of an attempt that is under way, a task waits for it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
+from draftsman.domain.renewal import Base, Known, Renewal, When, counting, renewal
 from draftsman.domain.run import HEAD, Conclusion, Naming, Ref, RefKind, Repository, RunState, Trust
-from draftsman.store import audit, repositories
+from draftsman.store import audit, refs, repositories, tasks
 from draftsman.store.database import Database, clean
+
+START_LATE = "start_late"
+"""The task that starts an attempt once the one that is under way has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +49,56 @@ async def start(
     """Start a run for the commit, or attach the ref to the one there is. Call it inside a transaction.
 
     A trusted event for a commit that only ever ran untrusted starts a trusted attempt; so does any event for one whose
-    newest attempt ended because nothing named its commit any more. An untrusted attempt waits until `approvals` lets it
-    go. Where `not_served` says why this instance does nothing for the repository, the attempt ends at once as neutral.
+    newest attempt ended because nothing named its commit any more, and a pull request into another base branch where
+    that tells something new. Where an attempt is under way that has to end first, a task (`START_LATE`) does it then.
+    An untrusted attempt waits until `approvals` lets it go. Where `not_served` says why this instance does nothing for
+    the repository, the attempt ends at once as neutral.
     """
     await repositories.keep(db, wanted.repository)
     run_id = await _find_or_insert(db, wanted)
+    await _attach(db, run_id, wanted, delivery)
+    if not_served and await db.fetchval("SELECT EXISTS (SELECT FROM attempts WHERE run_id = $1)", run_id):
+        return Started(run_id, None)  # it was said before
+    decided = await _decide(db, run_id, wanted, await namings_of(db, run_id))
+    if decided.when is When.LATER:
+        await tasks.add(db, _late(run_id, wanted), delivery=delivery)
+    if decided.when is not When.NOW:
+        return Started(run_id, None)
+    return Started(run_id, await _begin(db, run_id, wanted, decided, delivery, actor=actor, not_served=not_served))
+
+
+async def start_late(db: Database, wanted: Wanted, *, delivery: str | None) -> When:
+    """Start the attempt that `start` left to a task, and say when: `LATER` where one is still under way.
+
+    Call it inside a transaction. Where the ref names the commit no more, nothing is started.
+    """
+    run_id = await find(db, wanted.repository.id, wanted.head_sha, wanted.subject)
+    await db.execute("SELECT 1 FROM runs WHERE id = $1 FOR UPDATE", run_id)
+    known = [] if run_id is None else await namings_of(db, run_id)
+    if run_id is None or not any(one.ref == wanted.ref and one.is_current for one in known):
+        return When.NEVER
+    decided = await _decide(db, run_id, wanted, known)
+    if decided.when is When.NOW:
+        await _begin(db, run_id, wanted, decided, delivery, actor="delivery")
+    return decided.when
+
+
+def _late(run_id: UUID, wanted: Wanted) -> tasks.TaskWanted:
+    detail = {
+        "repository_id": wanted.repository.id,
+        "head_sha": wanted.head_sha,
+        "subject": wanted.subject,
+        "kind": str(wanted.ref.kind),
+        "name": wanted.ref.name,
+        "trust": str(wanted.trust),
+    }
+    return tasks.TaskWanted(START_LATE, f"run:{run_id}", detail)
+
+
+async def _attach(db: Database, run_id: UUID, wanted: Wanted, delivery: str | None) -> None:
     await db.execute(
         "INSERT INTO run_refs (run_id, kind, name, delivery, base_sha, base_branch) VALUES ($1, $2, $3, $4, $5, $6) "
-        "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, heard_at = now(), "
+        "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, named_at = now(), "
         "created_at = CASE WHEN run_refs.is_current THEN run_refs.created_at ELSE now() END, "
         "base_sha = coalesce(excluded.base_sha, run_refs.base_sha), "
         "base_branch = coalesce(excluded.base_branch, run_refs.base_branch)",
@@ -58,20 +109,30 @@ async def start(
         wanted.base_sha,
         None if wanted.base_branch is None else clean(wanted.base_branch),
     )
-    attempt_id = None
-    if await _needs_attempt(db, run_id, wanted.trust, is_served=not not_served):
-        attempt_id = await _insert_attempt(db, run_id, wanted, not_served)
-        await audit.record(
-            db,
-            actor=actor,
-            action="attempt.created",
-            run_id=run_id,
-            attempt_id=attempt_id,
-            delivery=delivery,
-            ref=f"{wanted.ref.kind}:{wanted.ref.name}",
-            trust=wanted.trust,
-        )
-    return Started(run_id, attempt_id)
+
+
+async def _begin(
+    db: Database,
+    run_id: UUID,
+    wanted: Wanted,
+    decided: Renewal,
+    delivery: str | None,
+    *,
+    actor: str,
+    not_served: str = "",
+) -> UUID:
+    attempt_id = await _insert_attempt(db, run_id, decided, not_served)
+    await audit.record(
+        db,
+        actor=actor,
+        action="attempt.created",
+        run_id=run_id,
+        attempt_id=attempt_id,
+        delivery=delivery,
+        ref=f"{wanted.ref.kind}:{wanted.ref.name}",
+        trust=decided.trust,
+    )
+    return attempt_id
 
 
 async def _find_or_insert(db: Database, wanted: Wanted) -> UUID:
@@ -88,34 +149,53 @@ async def _find_or_insert(db: Database, wanted: Wanted) -> UUID:
     return run_id
 
 
-async def _needs_attempt(db: Database, run_id: UUID, trust: Trust, *, is_served: bool) -> bool:
+async def _decide(db: Database, run_id: UUID, wanted: Wanted, namings: list[Naming]) -> Renewal:
+    """Return what the event calls for. An attempt that nobody took yet ends where another is to be in its place."""
     rows = await db.fetch(
-        "SELECT id, trust, state, is_unwanted FROM attempts WHERE run_id = $1 ORDER BY number DESC", run_id
+        "SELECT id, trust, state, conclusion, is_unwanted, seen_base, plan -> 'profile' AS planned FROM attempts "
+        "WHERE run_id = $1 ORDER BY number DESC",
+        run_id,
     )
-    if rows and not is_served:
-        return False  # it was said before
-    if not rows or (rows[0]["is_unwanted"] and rows[0]["state"] == RunState.FINISHED):
-        return True
-    if trust is Trust.UNTRUSTED or any(row["trust"] == Trust.TRUSTED for row in rows):
-        return False
-    for row in rows:
-        if row["state"] == RunState.WAITING:
-            await db.execute(
-                "UPDATE attempts SET state = 'finished', conclusion = $2, finished_at = now(), version = version + 1, "
-                "title = 'a trusted event for this commit arrived' WHERE id = $1",
-                row["id"],
-                Conclusion.CANCELLED,
-            )
-        elif row["state"] != RunState.FINISHED:
-            return False
-    return True
+    known = [_known(row) for row in rows]
+    decided = renewal(known, wanted.trust, await _base(db, run_id, wanted.repository, namings))
+    if decided.when is not When.NOW or not known or known[0].state is RunState.FINISHED:
+        return decided
+    ended = await db.fetchval(
+        "UPDATE attempts SET state = 'finished', conclusion = $2, finished_at = now(), version = version + 1, "
+        "title = 'a trusted event for this commit arrived' WHERE id = $1 AND state IN ('waiting', 'queued') "
+        "RETURNING id",
+        rows[0]["id"],
+        Conclusion.CANCELLED,
+    )
+    return decided if ended is not None else replace(decided, when=When.LATER)
 
 
-async def _insert_attempt(db: Database, run_id: UUID, wanted: Wanted, not_served: str) -> UUID:
+async def _base(db: Database, run_id: UUID, repository: Repository, namings: list[Naming]) -> Base | None:
+    current = [one for one in namings if one.is_current]
+    pull = counting(current, (RefKind.PULL_REQUEST,), repository.default_branch)
+    if pull is None or pull.base_branch is None:
+        return None
+    tiers = await refs.tiers_of_branch(db, repository.id, pull.base_branch, except_run=run_id)
+    return Base(pull.base_branch, tiers, is_default=pull.base_branch == repository.default_branch)
+
+
+def _known(row: Any) -> Known:
+    return Known(
+        trust=Trust(row["trust"]),
+        state=RunState(row["state"]),
+        conclusion=None if row["conclusion"] is None else Conclusion(row["conclusion"]),
+        is_unwanted=row["is_unwanted"],
+        seen_base=row["seen_base"],
+        planned=refs.planned_tiers(row["planned"]),
+    )
+
+
+async def _insert_attempt(db: Database, run_id: UUID, decided: Renewal, not_served: str) -> UUID:
     attempt_id: UUID = await db.fetchval(
         """
-        INSERT INTO attempts (run_id, number, trust, state, conclusion, title, finished_at, is_unwanted)
-        SELECT $1, coalesce(max(number), 0) + 1, $2,
+        INSERT INTO attempts
+            (run_id, number, trust, replan, seen_base, state, conclusion, title, finished_at, is_unwanted)
+        SELECT $1, coalesce(max(number), 0) + 1, $2, $4, $5,
                CASE WHEN $3 <> '' THEN 'finished'
                     WHEN $2 = 'trusted' OR EXISTS (SELECT FROM approvals WHERE run_id = $1) THEN 'queued'
                     ELSE 'waiting' END,
@@ -123,8 +203,10 @@ async def _insert_attempt(db: Database, run_id: UUID, wanted: Wanted, not_served
         FROM attempts WHERE run_id = $1 RETURNING id
         """,
         run_id,
-        wanted.trust,
+        decided.trust,
         clean(not_served),
+        decided.replan,
+        decided.base_branch,
     )
     return attempt_id
 
@@ -165,9 +247,10 @@ async def of_commit(db: Database, repository_id: int, head_sha: str) -> list[UUI
 
 
 async def is_tested_merged(db: Database, repository_id: int, head_sha: str) -> bool:
-    """Return whether there is a run of the commit merged into something."""
+    """Return whether there is a trusted run of the commit merged into something."""
     found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM runs WHERE repository_id = $1 AND head_sha = $2 AND subject <> $3)",
+        "SELECT EXISTS (SELECT FROM runs r JOIN attempts a ON a.run_id = r.id "
+        "WHERE r.repository_id = $1 AND r.head_sha = $2 AND r.subject <> $3 AND a.trust = 'trusted')",
         repository_id,
         head_sha,
         HEAD,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.check_view import CheckView
@@ -12,6 +14,38 @@ from tests.bot.views import ALL_PASSED, FAILURE, SUCCESS, WAITS, bodies, make_vi
 from tests.bot.work import make_plan
 
 STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
+    (
+        "the full checks were removed",
+        make_view(
+            conclusion=FAILURE,
+            codes={"setup-1": 0, "fast-1": 0},
+            plan=replace(make_plan(full=()), removed=(Tier.FULL,)),
+        ),
+        ("success", "1 of 1 step passed in 1.5 s, image cached"),
+        ("failure", "this change removes the checks: its base has full checks, and this commit none"),
+    ),
+    (
+        "all checks were removed",
+        make_view(
+            conclusion=FAILURE, plan=replace(make_plan(setup="", fast=(), full=()), removed=(Tier.FAST, Tier.FULL))
+        ),
+        ("failure", "this change removes the checks: its base has fast checks, and this commit none"),
+        ("failure", "this change removes the checks: its base has full checks, and this commit none"),
+    ),
+    (
+        "the full checks were removed and the image cannot be built",
+        make_view(conclusion=FAILURE, title="no image", plan=replace(make_plan(full=()), removed=(Tier.FULL,))),
+        ("failure", "no image"),
+        ("failure", "this change removes the checks: its base has full checks, and this commit none"),
+    ),
+    (
+        "the full checks were removed and it was cancelled",
+        make_view(
+            conclusion=Conclusion.CANCELLED, title="cancelled", plan=replace(make_plan(full=()), removed=(Tier.FULL,))
+        ),
+        ("cancelled", "cancelled"),
+        ("cancelled", "cancelled"),
+    ),
     (
         "queued",
         make_view(RunState.QUEUED, started_at=None),

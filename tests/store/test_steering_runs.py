@@ -28,7 +28,10 @@ async def start(pool: Pool[Any], sha: str, ref: Ref = FEATURE, trust: Trust = Tr
 
 async def release(pool: Pool[Any], ref: Ref, head_sha: str | None) -> list[UUID]:
     async with pool.acquire() as connection, connection.transaction():
-        return await refs.release(connection, 7, ref, head_sha=head_sha, by="delivery", reason="(superseded by b)")
+        released = await refs.release(
+            connection, 7, ref, head_sha=head_sha, by="delivery", reason="(superseded by b)", settled_seconds=0
+        )
+        return list(released.ended)
 
 
 async def ask(pool: Pool[Any], run_id: UUID, **more: Any) -> reruns.Rerun:
