@@ -11,7 +11,7 @@ from draftsman.domain.errors import DraftsmanError, EngineError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
 from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Trust
-from draftsman.store import attempts, profiles, runs, steps
+from draftsman.store import attempts, profiles, repositories, runs, steps
 from draftsman.store.database import Pool
 from orchestrator.cancellation import Cancellation
 from orchestrator.claims import Execute, Release
@@ -41,7 +41,9 @@ def executor(
         repository = attempt.run.repository
 
         async def remote() -> Remote:
-            return Remote(repository.full_name, repository.clone_url, await contents_token(repository))
+            # It may have got another name since the attempt was taken.
+            now = await repositories.get(pool, repository.id) or repository
+            return Remote(now.full_name, now.clone_url, await contents_token(now))
 
         order = Order(
             id=str(attempt.id),

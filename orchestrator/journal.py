@@ -22,7 +22,7 @@ from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Plan
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
 from draftsman.domain.run import Attempt, RunState
-from draftsman.store import artifacts, attempts, images, logs, steps
+from draftsman.store import artifacts, attempts, images, logs, runs, steps
 from draftsman.store.database import DATABASE_AWAY, Pool
 from draftsman.store.logs import LogChunk, Mark
 from draftsman.store.retry import retried
@@ -148,10 +148,12 @@ class Journal:
 
     async def _finish(self, outcome: Outcome) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
+            await runs.hold(connection, self._attempt.run.id)
             await attempts.finish(connection, self._attempt, outcome, owner=self._owner)
             await steps.keep_results(connection, self._attempt, outcome.steps)
             await steps.keep_findings(connection, self._attempt, outcome.findings)
             await artifacts.keep(connection, self._attempt, outcome.artifacts)
+            await runs.start_again(connection, self._attempt.run.id)
 
     async def _gather(self, output: Output) -> None:
         if output.section != self._section:

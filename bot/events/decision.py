@@ -27,6 +27,8 @@ class TaskKind(StrEnum):
     """Do what the commands of a comment say."""
     FIRST_CONTACT = "first_contact"
     """Run the default branch of repositories that the App was just installed on."""
+    NAME = "name"
+    """Ask what a repository is called now: of two events with different names the older one may come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,11 @@ class InstallationNote:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryNote:
-    """The repository is called so now, belongs to that installation, or is gone."""
+    """The repository is called so now, belongs to that installation, or is gone. `formerly` is its name before that."""
 
     repository: Repository
     gone: bool = False
+    formerly: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from draftsman.domain.run import Ref, RefKind, Repository, Trust
 from draftsman.store import approvals, attempts, refs, reruns, runs
 from draftsman.store.database import Database
 from draftsman.store.reruns import Asked
-from draftsman.store.runs import Wanted
+from draftsman.store.runs import Started, Wanted
 
 BUSY_SECONDS = 3.0
 
@@ -110,10 +110,11 @@ async def _run(acting: Act, db: Database, wanted: Wanted, command: Command) -> O
     tiers = {Scope.FAST: (Tier.FAST,), Scope.FULL: (Tier.FULL,)}.get(command.scope or Scope.MERGE, CHECKED_TIERS)
     rebuild = command.verb is Verb.REBUILD
     run_id = await _shown_run(db, wanted, command)
-    is_new = run_id is None or await attempts.newest_of(db, run_id) is None
-    if run_id is None or is_new:
-        run_id = await _start(acting, db, wanted)
-        await reruns.narrow(db, run_id, tiers)
+    if run_id is None or await attempts.newest_of(db, run_id) is None:
+        started = await _start(acting, db, wanted)
+        run_id = started.run_id
+        if started.attempt_id is not None:  # else an event was quicker, and calls for all
+            await reruns.narrow(db, run_id, tiers)
     asked = await reruns.ask(
         db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
     )
@@ -125,14 +126,14 @@ async def _run(acting: Act, db: Database, wanted: Wanted, command: Command) -> O
     return Outcome(is_done=True, text=done)
 
 
-async def _start(acting: Act, db: Database, wanted: Wanted) -> UUID:
+async def _start(acting: Act, db: Database, wanted: Wanted) -> Started:
     """Start the run of a commit that no event started. What GitHub has to say comes before anything is locked."""
     is_untrusted = wanted.trust is Trust.UNTRUSTED
     waits = await why_waiting(acting.desk, acting.repository, _author(acting)) if is_untrusted else None
-    run_id = (await runs.start(db, wanted, delivery=None, actor=acting.asker.login)).run_id
+    started = await runs.start(db, wanted, delivery=None, actor=acting.asker.login)
     if is_untrusted:
-        await settle(db, run_id, waits, author=_author(acting))
-    return run_id
+        await settle(db, started.run_id, waits, author=_author(acting))
+    return started
 
 
 async def _shown_run(db: Database, wanted: Wanted, command: Command) -> UUID | None:

@@ -18,6 +18,7 @@ from bot.tasks.contact import contact
 from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.follow import follow
 from bot.tasks.merge import merge
+from bot.tasks.name import name
 from bot.tasks.rerun import rerun
 from bot.tasks.trust import decide_trust
 from draftsman.store import tasks
@@ -47,6 +48,7 @@ _DO: Mapping[str, Do] = {
     TaskKind.RERUN: rerun,
     TaskKind.COMMENT: comment,
     TaskKind.FIRST_CONTACT: contact,
+    TaskKind.NAME: name,
 }
 
 

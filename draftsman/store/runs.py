@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from draftsman.domain.plan import CHECKED_TIERS
 from draftsman.domain.run import HEAD, Conclusion, Naming, Ref, RefKind, Repository, RunState, Trust
 from draftsman.store import audit, repositories
 from draftsman.store.database import Database, clean
@@ -40,14 +43,17 @@ async def start(
     """Start a run for the commit, or attach the ref to the one there is. Call it inside a transaction.
 
     A trusted event for a commit that only ever ran untrusted starts a trusted attempt; so does any event for one whose
-    newest attempt ended because nothing named its commit any more. An untrusted attempt waits until `approvals` lets it
-    go. Where `not_served` says why this instance does nothing for the repository, the attempt ends at once as neutral.
+    newest attempt ended because nothing named its commit any more, or of which a person had only some checks run. An
+    untrusted attempt waits until `approvals` lets it go. What an attempt under way leaves to be done is started when
+    it ends (`start_again`). Where `not_served` says why this instance does nothing for the repository, the attempt ends
+    at once as neutral.
     """
     await repositories.keep(db, wanted.repository)
     run_id = await _find_or_insert(db, wanted)
     await db.execute(
         "INSERT INTO run_refs (run_id, kind, name, delivery, base_sha, base_branch) VALUES ($1, $2, $3, $4, $5, $6) "
         "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, "
+        "delivery = coalesce(run_refs.delivery, excluded.delivery), "
         "created_at = CASE WHEN run_refs.is_current THEN run_refs.created_at ELSE now() END, "
         "base_sha = coalesce(excluded.base_sha, run_refs.base_sha), "
         "base_branch = coalesce(excluded.base_branch, run_refs.base_branch)",
@@ -90,12 +96,12 @@ async def _find_or_insert(db: Database, wanted: Wanted) -> UUID:
 
 async def _needs_attempt(db: Database, run_id: UUID, trust: Trust) -> bool:
     rows = await db.fetch(
-        "SELECT id, trust, state, is_unwanted FROM attempts WHERE run_id = $1 ORDER BY number DESC", run_id
+        "SELECT id, trust, state, is_unwanted, tiers FROM attempts WHERE run_id = $1 ORDER BY number DESC", run_id
     )
     if not rows or (rows[0]["is_unwanted"] and rows[0]["state"] == RunState.FINISHED):
         return True
     if trust is Trust.UNTRUSTED or any(row["trust"] == Trust.TRUSTED for row in rows):
-        return False
+        return await _lacks_checks(db, rows)
     for row in rows:
         if row["state"] == RunState.WAITING:
             await db.execute(
@@ -107,6 +113,54 @@ async def _needs_attempt(db: Database, run_id: UUID, trust: Trust) -> bool:
         elif row["state"] != RunState.FINISHED:
             return False
     return True
+
+
+async def _lacks_checks(db: Database, rows: Sequence[Any]) -> bool:
+    """Return whether the checks that no attempt did, a person having asked for others only, need an attempt.
+
+    One that nobody took yet does them, too.
+    """
+    if {tier for row in rows for tier in row["tiers"]} >= set(CHECKED_TIERS):
+        return False
+    if rows[0]["state"] in (RunState.WAITING, RunState.QUEUED):
+        await db.execute(
+            "UPDATE attempts SET tiers = $2, version = version + 1 WHERE id = $1", rows[0]["id"], sorted(CHECKED_TIERS)
+        )
+    return bool(rows[0]["state"] == RunState.FINISHED)
+
+
+async def start_again(db: Database, run_id: UUID) -> None:
+    """Start what could not be started while the run's newest attempt, which has ended, was under way.
+
+    That is another attempt where it was cancelled since nothing named the commit, and something named it again
+    meanwhile; and where it was to do some of the checks only, and an event called for all. Call it in the transaction
+    that ends the attempt, after `hold`.
+    """
+    await db.execute(
+        """
+        WITH newest AS (SELECT * FROM attempts WHERE run_id = $1 ORDER BY number DESC LIMIT 1),
+        created AS (
+            INSERT INTO attempts (run_id, number, trust, state)
+            SELECT n.run_id, n.number + 1, n.trust, 'queued' FROM newest n
+            WHERE n.state = 'finished' AND EXISTS (
+                SELECT FROM run_refs r WHERE r.run_id = $1 AND r.is_current AND CASE
+                    WHEN n.is_unwanted THEN n.conclusion = 'cancelled'
+                    ELSE r.delivery IS NOT NULL AND NOT $2::text[] <@ ARRAY(
+                        SELECT unnest(a.tiers) FROM attempts a WHERE a.run_id = $1) END)
+            RETURNING id, run_id
+        )
+        INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+        SELECT 'delivery', 'attempt.created', run_id, id, '{"cause": "called for while another was under way"}'
+        FROM created
+        """,
+        run_id,
+        sorted(CHECKED_TIERS),
+    )
+
+
+async def hold(db: Database, run_id: UUID) -> None:
+    """Have whoever starts or re-runs this run wait until the transaction ends. Call it first in the transaction."""
+    await db.execute("SELECT 1 FROM runs WHERE id = $1 FOR NO KEY UPDATE", run_id)
 
 
 async def _insert_attempt(db: Database, run_id: UUID, wanted: Wanted, not_served: str) -> UUID:

@@ -129,7 +129,8 @@ class _Scene:
 
     def at_rest(self) -> list[_Pull]:
         """Open pull requests to which nothing happened in this act."""
-        found = [p for p in self.pulls.values() if p.is_open and not {p, p.branch} & self.moved]
+        busy = self.moved | self.still | self.kept
+        found = [p for p in self.pulls.values() if p.is_open and not {p, p.branch} & busy]
         return [p for p in found if p.queued != "waiting"]
 
     def named(self, branch: _Branch) -> list[_Pull]:
@@ -138,7 +139,7 @@ class _Scene:
 
 def make_day(seed: int, *, events: int = 200, acts: int = 4) -> Day:
     """Make up a day. The same seed makes the same day."""
-    author = _Author(random.Random(f"day {seed}"))  # noqa: S311
+    author = _Author(random.Random(f"day {seed}"))
     made = [tuple(author.act(events // acts)) for _ in range(acts)]
     return Day(tuple(made), tuple(author.heads()))
 
@@ -151,26 +152,26 @@ class _Author:
             _Scene(place, {name: _Branch(name, commits=["first"]) for name in (MAIN, RELEASE)}) for place in PLACES
         ]
         self._acts: Sequence[tuple[int, Callable[[_Scene], Event | None]]] = (
-            (8, self._push),
-            (5, self._new_branch),
+            (4, self._push),
+            (4, self._new_branch),
             (4, self._force),
-            (3, self._go_back),
-            (2, self._delete),
-            (2, self._tag),
-            (8, self._open),
-            (3, self._close),
-            (4, self._reopen),
-            (3, self._ready),
-            (2, self._draft),
+            (6, self._go_back),
+            (3, self._delete),
+            (3, self._tag),
+            (10, self._open),
+            (7, self._close),
+            (12, self._reopen),
+            (10, self._ready),
+            (5, self._draft),
             (1, self._retitle),
-            (1, self._base),
+            (2, self._base),
             (2, self._merge),
-            (6, self._say),
-            (7, self._steer),
-            (5, self._rerun),
-            (3, self._approve),
-            (4, self._queue),
-            (2, self._leave_queue),
+            (9, self._say),
+            (9, self._steer),
+            (9, self._rerun),
+            (12, self._approve),
+            (10, self._queue),
+            (6, self._leave_queue),
             (1, self._rename),
         )
 
@@ -240,7 +241,7 @@ class _Author:
         if scene.place.has_checks:
             free = [branch for branch in free if branch.name not in (MAIN, RELEASE)]
         branch = self._one(free)
-        return branch and self._commit(scene, branch, kind="push")
+        return None if branch is None else self._commit(scene, branch, kind="push")
 
     def _new_branch(self, scene: _Scene) -> Event | None:
         is_fork = bool(scene.place.forks) and self._luck.random() < 0.8
@@ -400,7 +401,7 @@ class _Author:
             return None
         said = ["/fix", "/help", "/draftsman tset", "> /test", "/fix\n\n/draftsman tset", "Nice."]
         runs = not pull.is_draft and not scene.place.is_gated and not pull.branch.is_skipping
-        said += ["/test", "/test fast", "/test full", "/test\n/fix"] * runs
+        said += ["/test", "/test fast", "/test full"] * runs
         text, by = self._luck.choice(said), "octocat"
         if scene.strangers < 3 and self._luck.random() < 0.2:
             text, by = "/test", STRANGER
@@ -420,7 +421,9 @@ class _Author:
         """A comment that asks for something about what GitHub shows."""
         said = ["/plan", "/logs", "/plan\n/help", "/approve {head}", "/approve", "/test"]
         pull = self._rest(scene)
-        return pull and Event("comment", scene.place.name, pull.name, text=self._luck.choice(said), more="octocat")
+        if pull is None:
+            return None
+        return Event("comment", scene.place.name, pull.name, text=self._luck.choice(said), more="octocat")
 
     def _approve(self, scene: _Scene) -> Event | None:
         pull = self._rest(scene) if scene.place.is_gated else None

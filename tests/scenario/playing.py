@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from tests.github import CheckRun, Comment, Pull, Repository
-from tests.scenario.conftest import EVENTS, World, attempt_of
+from tests.scenario.conftest import EVENTS, World
 from tests.scenario.days import MAIN, PLACES, RELEASE, Day, Event, Head, Place
 from tests.scenario.samples import WORDS, checks
 
@@ -16,10 +18,12 @@ NOTES = 120
 """Annotations of a check run: more than GitHub takes at once."""
 
 _PRINTS = (
-    f"i=0; while [ $i -lt {NOTES} ]; do i=$((i+1)); "
-    'echo "::warning file=notes.txt,line=$i::note $i"; done; exit 3'
+    f'i=0; while [ $i -lt {NOTES} ]; do i=$((i+1)); echo "::warning file=notes.txt,line=$i::note $i"; done; exit 3'
 )
 _WITH_NOTES = checks(fast=_PRINTS) | {"notes.txt": "words\n" * NOTES}
+
+RESTS_WITHIN = 240.0
+"""Seconds."""
 
 Seen = dict[str, object]
 """What people see, by what they look at; times, ids and the names of commits are those of the day's script."""
@@ -190,9 +194,10 @@ class Stage:
 
     # What must never be.
 
-    async def wrongs(self) -> list[str]:
-        """Return in sentences what must not be at the end of any day."""
-        return [*self._wrong_checks(), *self._wrong_comments(), *[text async for text in self._wrong_rows()]]
+    async def wrongs(self, *, all_known: bool = True) -> list[str]:
+        """Return in sentences what must not be at the end of any day; `all_known`: no delivery was forgotten."""
+        unknown = [text async for text in self._unknown()] if all_known else []
+        return [*self._wrong_checks(), *self._wrong_comments(), *[text async for text in self._wrong_rows()], *unknown]
 
     def _wrong_checks(self) -> Iterator[str]:
         runs = self.world.github.check_runs()
@@ -205,8 +210,6 @@ class Stage:
                 yield f"annotations that are doubled: {name}"
         # What says that somebody has to act stays as it was, and gives way to another check run once somebody did.
         told = Counter((run.external_id, run.conclusion == "action_required") for run in runs)
-        yield from (f"{number} check runs of {of}" for of, number in told.items() if number > 1)
-        told = Counter((run.head_sha, run.name, attempt_of(run)) for run in runs if run.conclusion != "action_required")
         yield from (f"{number} check runs of {of}" for of, number in told.items() if number > 1)
 
     def _wrong_comments(self) -> Iterator[str]:
@@ -230,12 +233,26 @@ class Stage:
         )
         for row in rows:
             yield f"an attempt on {self._said(row['head_sha'])} is {row['state']}: {row['title']}"
+        for violation in self.world.github.violations:
+            yield f"GitHub would refuse: {violation}"
+
+    async def _unknown(self) -> AsyncIterator[str]:
         known = {row["guid"] for row in await self.world.rows("SELECT guid FROM deliveries")}
         for delivery in self.world.github.deliveries:
             if delivery.event in EVENTS and delivery.guid not in known:
                 yield f"delivery {delivery.guid} ({delivery.event}) is not known"
-        for violation in self.world.github.violations:
-            yield f"GitHub would refuse: {violation}"
+
+
+async def at_rest(world: World) -> None:
+    """Wait until nothing is left to do: every event is seen to, every attempt ended, everything told."""
+    deadline = time.monotonic() + RESTS_WITHIN
+    while time.monotonic() < deadline:
+        await world.settled(RESTS_WITHIN)
+        if not await world.rows("SELECT 1 FROM attempts WHERE state NOT IN ('finished', 'waiting') LIMIT 1"):
+            # What ended the last attempt may still have to be told.
+            return await world.settled(RESTS_WITHIN)
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"attempts do not end\n{world.product.log()[-6000:]}")
 
 
 def place_of(event: Event) -> Place:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,7 +17,7 @@ from tests.github import GitHubStandIn
 from tests.product import running, scratch_folder
 from tests.scenario.conftest import SETTINGS, World
 from tests.scenario.days import Day, make_day
-from tests.scenario.playing import Seen, Stage
+from tests.scenario.playing import Seen, Stage, at_rest
 
 pytestmark = [pytest.mark.scenario, pytest.mark.engine]
 
@@ -32,7 +31,6 @@ REQUESTS = {
     "reset_after": 0.04,
     "slow": 0.1,
 }
-RESTS_WITHIN = 240
 
 
 @asynccontextmanager
@@ -41,18 +39,6 @@ async def own_world() -> AsyncIterator[World]:
     with scratch_folder() as folder:
         async with GitHubStandIn.start() as github, running(github, folder, **settings) as product:
             yield World(github, product)
-
-
-async def at_rest(world: World) -> None:
-    """Wait until nothing is left to do: every event is seen to, every attempt ended, everything told."""
-    deadline = time.monotonic() + RESTS_WITHIN
-    while time.monotonic() < deadline:
-        await world.settled(RESTS_WITHIN)
-        if not await world.rows("SELECT 1 FROM attempts WHERE state NOT IN ('finished', 'waiting') LIMIT 1"):
-            # What ended the last attempt may still have to be told.
-            return await world.settled(RESTS_WITHIN)
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"attempts do not end\n{world.product.log()[-6000:]}")
 
 
 async def play(day: Day, seed: int | None) -> tuple[Seen, list[str]]:
