@@ -9,14 +9,15 @@ from typing import Any
 
 from bot.admission import refusal
 from bot.events.decision import Decision, InstallationNote, RepositoryNote, Rules, TaskKind
-from bot.payload import Payload, PayloadError, full_name
+from bot.payload import Payload, PayloadError, full_name, identifier
 from bot.triggers import decide
 from draftsman.domain.policy import RepoPolicy
-from draftsman.domain.run import RefKind
+from draftsman.domain.run import RefKind, Repository
 from draftsman.store import attempts, deliveries, installations, policies, repositories, runs, tasks
 from draftsman.store.database import Database, Pool
 from draftsman.store.deliveries import Delivery
 from draftsman.store.runs import Wanted
+from draftsman.store.tasks import TaskWanted
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Rece
     """Keep the delivery, its notes, the run that it calls for and its tasks; a known GUID changes nothing."""
     async with receiver.pool.acquire() as connection, connection.transaction():
         name = _repository_name(payload)
-        rules = await _rules_of(connection, receiver.rules, name)
+        known = await _known(connection, payload)
+        # What is kept by name is kept by the name that we know.
+        rules = await _rules_of(connection, receiver.rules, name if known is None else known.full_name)
         decision = decide(delivery.event, payload, rules)
         if not await deliveries.insert(connection, delivery, decision.text):
             return Received(duplicate=True, decision=decision)
@@ -63,6 +66,9 @@ async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Rece
             # A first contact looks by itself at whether its account is served.
             if not not_served or wanted.kind == TaskKind.FIRST_CONTACT:
                 await tasks.add(connection, wanted, delivery=delivery.guid)
+        if known is not None and name not in (None, known.full_name):
+            detail = {"repository_id": known.id}
+            await tasks.add(connection, TaskWanted(TaskKind.NAME, f"{known.id}:name", detail), delivery=delivery.guid)
         if decision.wanted is None or await _is_tested_merged(connection, rules, decision.wanted):
             return Received(duplicate=False, decision=decision)
         started = await runs.start(connection, decision.wanted, delivery=delivery.guid, not_served=not_served)
@@ -73,6 +79,14 @@ async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Rece
 def _repository_name(payload: Payload) -> str | None:
     try:
         return full_name(payload, "repository.full_name")
+    except PayloadError:
+        return None
+
+
+async def _known(db: Database, payload: Payload) -> Repository | None:
+    """Return the repository of the event as it is known so far."""
+    try:
+        return await repositories.get(db, identifier(payload, "repository.id"))
     except PayloadError:
         return None
 
@@ -107,4 +121,4 @@ async def _keep_note(db: Database, note: InstallationNote | RepositoryNote) -> N
         for attempt_id in await repositories.gone(db, note.repository.id):
             await attempts.ask_cancel(db, attempt_id, by="delivery", reason="(the repository is gone)")
     else:
-        await repositories.keep(db, note.repository)
+        await repositories.keep(db, note.repository, formerly=note.formerly)

@@ -13,7 +13,7 @@ from draftsman.domain.plan import Tier
 from draftsman.domain.progress import Sink
 from draftsman.domain.renewal import counting
 from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Trust
-from draftsman.store import attempts, profiles, refs, runs, steps
+from draftsman.store import attempts, profiles, refs, repositories, runs, steps
 from draftsman.store.database import Pool
 from orchestrator.cancellation import Cancellation
 from orchestrator.claims import Execute, Release
@@ -43,7 +43,9 @@ def executor(
         repository = attempt.run.repository
 
         async def remote() -> Remote:
-            return Remote(repository.full_name, repository.clone_url, await contents_token(repository))
+            # It may have got another name since the attempt was taken.
+            now = await repositories.get(pool, repository.id) or repository
+            return Remote(now.full_name, now.clone_url, await contents_token(now))
 
         order = Order(
             id=str(attempt.id),

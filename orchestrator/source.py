@@ -47,6 +47,9 @@ _DAMAGED = (
     "packfile",
 )
 
+# What git says where the remote will say the same again.
+_REFUSED = ("Authentication failed", "not found", "returned error: 40", "terminal prompts disabled", "SSL certificate")
+
 log = logging.getLogger(__name__)
 
 
@@ -146,7 +149,9 @@ class Mirror:
                 ) from error
             if any(phrase in error.detail for phrase in _DAMAGED):
                 raise
-            raise SourceError(f"{remote.name} could not be fetched: {_reason(error)}", error.detail) from error
+            transient = not remote.is_local and not any(phrase in error.detail for phrase in _REFUSED)
+            sentence = f"{remote.name} could not be fetched: {_reason(error)}"
+            raise SourceError(sentence, error.detail, transient=transient) from error
 
     async def set_aside(self) -> None:
         """Remove our copy, so that the next fetch makes it anew."""
@@ -161,6 +166,8 @@ class Mirror:
 
         A failure is logged, since it is no matter of the run.
         """
+        if not self.folder.is_dir():
+            return  # it ended before anything was fetched
         own = f"refs/draftsman/run/{run}"
         try:
             listed = await git("for-each-ref", "--format=delete %(refname)", own, f"{own}-*", cwd=self.folder)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from draftsman.domain.errors import DraftsmanError
+from draftsman.domain.errors import DraftsmanError, SourceError
 from draftsman.domain.plan import Evidence, Plan, Tree
 from draftsman.domain.run import Naming, RefKind
 from orchestrator.filters import filtered_out, marker_in
@@ -19,6 +19,9 @@ from orchestrator.order import Order
 from orchestrator.source import Mirror
 
 log = logging.getLogger(__name__)
+
+_FETCHED_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0)
+"""Seconds."""
 
 _MOST_NAMINGS = 20
 """Refs of one commit whose changes are looked at."""
@@ -35,8 +38,21 @@ class Tested:
 async def fetch_tested(order: Order, mirror: Mirror) -> Tested:
     """Fetch the commit, merge it where the order says so, and return what is tested.
 
-    A damaged mirror is made anew, once. Raises as `Mirror.fetch` and `merge` do.
+    A damaged mirror is made anew, once; a remote that is away for a moment, or that moved, is asked again. Raises as
+    `Mirror.fetch` and `merge` do.
     """
+    for pause in _FETCHED_AGAIN_AFTER:
+        try:
+            return await _mended(order, mirror)
+        except SourceError as error:
+            if not error.transient:
+                raise
+            log.warning("attempt %s: fetched again in %.0f s: %s", order.id, pause, error)
+        await asyncio.sleep(pause)
+    return await _mended(order, mirror)
+
+
+async def _mended(order: Order, mirror: Mirror) -> Tested:
     try:
         return await _fetch(order, mirror)
     except GitError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.events.common import repository_of
 from bot.events.decision import Decision, InstallationNote, RepositoryNote, Rules, TaskKind, nothing
-from bot.payload import Payload, at, identifier, text
+from bot.payload import Payload, at, full_name, identifier, text
 from draftsman.store.tasks import TaskWanted
 
 
@@ -59,7 +59,17 @@ def repository(payload: Payload, rules: Rules) -> Decision:
     found = repository_of(payload, rules)
     if action == "deleted":
         return Decision(f"{found.full_name} is gone", notes=(RepositoryNote(found, gone=True),))
-    return Decision(f"{found.full_name} is noted", notes=(RepositoryNote(found),))
+    return Decision(f"{found.full_name} is noted", notes=(RepositoryNote(found, formerly=_former_name(payload)),))
+
+
+def _former_name(payload: Payload) -> str | None:
+    """Return what a repository was called before it got another name or owner."""
+    owner, _, name = full_name(payload, "repository.full_name").partition("/")
+    old_owner = at(payload, "changes.owner.from.user.login") or at(payload, "changes.owner.from.organization.login")
+    old_name = at(payload, "changes.repository.name.from")
+    if not isinstance(old_owner or "", str) or not isinstance(old_name or "", str) or not (old_owner or old_name):
+        return None
+    return f"{old_owner or owner}/{old_name or name}"
 
 
 def ping(payload: Payload, rules: Rules) -> Decision:

@@ -29,6 +29,8 @@ class TaskKind(StrEnum):
     """Run the default branch of repositories that the App was just installed on."""
     START_LATE = START_LATE
     """Start an attempt once the one that is under way has ended."""
+    NAME = "name"
+    """Ask what a repository is called now: of two events with different names the older one may come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,11 @@ class InstallationNote:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryNote:
-    """The repository is called so now, belongs to that installation, or is gone."""
+    """The repository is called so now, belongs to that installation, or is gone. `formerly` is its name before that."""
 
     repository: Repository
     gone: bool = False
+    formerly: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from draftsman.domain.run import Ref, RefKind, Repository, Trust
 from draftsman.store import approvals, attempts, policies, refs, reruns, runs, tasks
 from draftsman.store.database import Database
 from draftsman.store.reruns import Asked
-from draftsman.store.runs import Wanted
+from draftsman.store.runs import Started, Wanted
 from draftsman.store.tasks import Task
 
 BUSY_SECONDS = 3.0
@@ -138,8 +138,10 @@ async def _run(acting: Act, db: Database, command: Command, prepared: Prepared, 
     rebuild = command.verb is Verb.REBUILD
     run_id = await _shown_run(db, wanted, command)
     if run_id is None or await _is_new(db, run_id):
-        run_id = await _start(acting, db, prepared, wanted)
-        await reruns.narrow(db, run_id, tiers)
+        started = await _start(acting, db, prepared, wanted)
+        run_id = started.run_id
+        if started.attempt_id is not None:  # else an event was quicker, and calls for all
+            await reruns.narrow(db, run_id, tiers)
     asked = await reruns.ask(
         db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
     )
@@ -151,14 +153,14 @@ async def _run(acting: Act, db: Database, command: Command, prepared: Prepared, 
     return Outcome(is_done=True, text=done)
 
 
-async def _start(acting: Act, db: Database, prepared: Prepared, wanted: Wanted) -> UUID:
+async def _start(acting: Act, db: Database, prepared: Prepared, wanted: Wanted) -> Started:
     """Start the run of a commit that no event started."""
     if not prepared.is_new:
         raise LaterError("the run is not there any more", BUSY_SECONDS)
-    run_id = (await runs.start(db, wanted, delivery=None, actor=acting.asker.login)).run_id
+    started = await runs.start(db, wanted, delivery=None, actor=acting.asker.login)
     if wanted.trust is Trust.UNTRUSTED:
-        await settle(db, run_id, prepared.waits, author=_author(acting))
-    return run_id
+        await settle(db, started.run_id, prepared.waits, author=_author(acting))
+    return started
 
 
 async def _is_new(db: Database, run_id: UUID | None) -> bool:

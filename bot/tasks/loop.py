@@ -22,6 +22,7 @@ from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.follow import follow
 from bot.tasks.late import start_late
 from bot.tasks.merge import merge
+from bot.tasks.name import name
 from bot.tasks.rerun import rerun
 from bot.tasks.trust import decide_trust
 from draftsman.domain.errors import LeaseLostError
@@ -56,6 +57,7 @@ _DO: Mapping[str, Do] = {
     TaskKind.COMMENT: comment,
     TaskKind.FIRST_CONTACT: contact,
     TaskKind.START_LATE: start_late,
+    TaskKind.NAME: name,
 }
 
 

@@ -7,12 +7,14 @@ import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
+from bot.patience import patiently
 from draftsman.cli import services, tools
 from draftsman.cli.gc import clean, engine_upkeep, keep_of
 from draftsman.cli.github import opened_app
 from draftsman.cli.home import prepare_home
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import DraftsmanError, EngineError
+from draftsman.domain.run import Repository
 from draftsman.queue import WakeUps
 from draftsman.settings import Settings
 from draftsman.store import attempts, leases
@@ -62,7 +64,11 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             kept_log_bytes=int(settings.job_log_kept_mb * 2**20),
             admission=settings.admission,
         )
-        execute = executor(pool, engine_tools.ready, github.contents_token, skip_markers=settings.skip_markers)
+
+        async def contents_token(repository: Repository) -> str:
+            return await patiently(lambda: github.contents_token(repository))
+
+        execute = executor(pool, engine_tools.ready, contents_token, skip_markers=settings.skip_markers)
         claims = Claims(pool, execute, rules, release=releaser(engine_tools.ready))
         await until_told(
             claims.run(),

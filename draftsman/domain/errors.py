@@ -23,7 +23,11 @@ class HostError(DraftsmanError):
 
 
 class SourceError(HostError):
-    """The repository could not be fetched."""
+    """The repository could not be fetched. `transient` says that another try may succeed soon."""
+
+    def __init__(self, sentence: str, detail: str = "", *, transient: bool = False) -> None:
+        super().__init__(sentence, detail)
+        self.transient = transient
 
 
 class CommitGoneError(AuthorError):

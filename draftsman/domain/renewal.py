@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from draftsman.domain.plan import Tier
+from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import ACTIVE_STATES, Conclusion, Naming, RefKind, RunState, Trust
 
 
@@ -25,7 +25,7 @@ class Known:
     """What there is of a run's attempt. `is_unwanted`: it ends, or ended, because nothing named its commit any more.
 
     `seen_base` is the base branch of the pull request that it was seen in, None for none; `planned` are the tiers for
-    which its plan has commands.
+    which its plan has commands, `tiers` those that were asked for.
     """
 
     trust: Trust
@@ -34,6 +34,7 @@ class Known:
     is_unwanted: bool = False
     seen_base: str | None = None
     planned: frozenset[Tier] = frozenset()
+    tiers: frozenset[Tier] = frozenset(CHECKED_TIERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,14 @@ def renewal(known: Sequence[Known], trust: Trust, base: Base | None = None) -> R
     when = When.NEVER
     if base is not None and is_rebased:
         when = _when_rebased(newest, base)
+    if when is When.NEVER and not _covers(known):
+        # A person had only some checks run; an event calls for all. One that nobody took yet is widened.
+        when = When.LATER if newest.state in ACTIVE_STATES else When.NOW
     return Renewal(when, newest.trust, is_rebased, branch)
+
+
+def _covers(known: Sequence[Known]) -> bool:
+    return frozenset().union(*(one.tiers for one in known)) >= frozenset(CHECKED_TIERS)
 
 
 def _when_rebased(newest: Known, base: Base) -> When:

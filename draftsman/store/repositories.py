@@ -15,11 +15,12 @@ _COLUMNS = """
 """
 
 
-async def keep(db: Database, repository: Repository) -> None:
+async def keep(db: Database, repository: Repository, *, formerly: str | None = None) -> None:
     """Insert the repository, or bring its name, branch and installation up to date. Call it inside a transaction.
 
     Where it has another name now, its profile and policy go with it, and take the place of what a repository that had
-    that name before left there.
+    that name before left there. `formerly` is the OWNER/NAME that it is said to have had: what was set for that before
+    any event came goes with it, too, unless another repository is called so.
     """
     before: str | None = await db.fetchval(
         "SELECT lower(full_name) FROM repositories WHERE id = $1 FOR UPDATE", repository.id
@@ -42,6 +43,15 @@ async def keep(db: Database, repository: Repository) -> None:
     )
     if before is not None and before != name.lower():
         await _move(db, before, name.lower())
+    if formerly is not None and not await _is_taken(db, formerly):
+        await _move(db, clean(formerly).lower(), name.lower())
+
+
+async def _is_taken(db: Database, full_name: str) -> bool:
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM repositories WHERE lower(full_name) = $1 AND NOT is_gone)", clean(full_name).lower()
+    )
+    return found
 
 
 async def _move(db: Database, before: str, after: str) -> None:

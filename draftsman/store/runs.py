@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.renewal import Base, Known, Renewal, When, counting, renewal
 from draftsman.domain.run import HEAD, Conclusion, Naming, Ref, RefKind, Repository, RunState, Trust
 from draftsman.store import audit, refs, repositories, tasks
@@ -99,6 +100,7 @@ async def _attach(db: Database, run_id: UUID, wanted: Wanted, delivery: str | No
     await db.execute(
         "INSERT INTO run_refs (run_id, kind, name, delivery, base_sha, base_branch) VALUES ($1, $2, $3, $4, $5, $6) "
         "ON CONFLICT (run_id, kind, name) DO UPDATE SET is_current = true, named_at = now(), "
+        "delivery = coalesce(run_refs.delivery, excluded.delivery), "
         "created_at = CASE WHEN run_refs.is_current THEN run_refs.created_at ELSE now() END, "
         "base_sha = coalesce(excluded.base_sha, run_refs.base_sha), "
         "base_branch = coalesce(excluded.base_branch, run_refs.base_branch)",
@@ -152,14 +154,16 @@ async def _find_or_insert(db: Database, wanted: Wanted) -> UUID:
 async def _decide(db: Database, run_id: UUID, wanted: Wanted, namings: list[Naming]) -> Renewal:
     """Return what the event calls for. An attempt that nobody took yet ends where another is to be in its place."""
     rows = await db.fetch(
-        "SELECT id, trust, state, conclusion, is_unwanted, seen_base, plan -> 'profile' AS planned FROM attempts "
-        "WHERE run_id = $1 ORDER BY number DESC",
+        "SELECT id, trust, state, conclusion, is_unwanted, seen_base, tiers, plan -> 'profile' AS planned "
+        "FROM attempts WHERE run_id = $1 ORDER BY number DESC",
         run_id,
     )
     known = [_known(row) for row in rows]
     decided = renewal(known, wanted.trust, await _base(db, run_id, wanted.repository, namings))
     if decided.when is not When.NOW or not known or known[0].state is RunState.FINISHED:
         return decided
+    if known[0].trust is decided.trust and not known[0].is_unwanted:
+        return await _widened(db, rows[0]["id"], decided)
     ended = await db.fetchval(
         "UPDATE attempts SET state = 'finished', conclusion = $2, finished_at = now(), version = version + 1, "
         "title = 'a trusted event for this commit arrived' WHERE id = $1 AND state IN ('waiting', 'queued') "
@@ -168,6 +172,17 @@ async def _decide(db: Database, run_id: UUID, wanted: Wanted, namings: list[Nami
         Conclusion.CANCELLED,
     )
     return decided if ended is not None else replace(decided, when=When.LATER)
+
+
+async def _widened(db: Database, attempt_id: UUID, decided: Renewal) -> Renewal:
+    """Have an attempt that nobody took yet do all checks; where somebody took it, another one does them later."""
+    widened = await db.fetchval(
+        "UPDATE attempts SET tiers = $2, version = version + 1 WHERE id = $1 AND state IN ('waiting', 'queued') "
+        "RETURNING id",
+        attempt_id,
+        sorted(CHECKED_TIERS),
+    )
+    return replace(decided, when=When.LATER if widened is None else When.NEVER)
 
 
 async def _base(db: Database, run_id: UUID, repository: Repository, namings: list[Naming]) -> Base | None:
@@ -187,6 +202,7 @@ def _known(row: Any) -> Known:
         is_unwanted=row["is_unwanted"],
         seen_base=row["seen_base"],
         planned=refs.planned_tiers(row["planned"]),
+        tiers=frozenset(Tier(tier) for tier in row["tiers"]),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from bot import github as github_client
 from bot.github import CHECKS, CONTENTS, GitHub
 from bot.github_error import GitHubError, refusal
+from bot.patience import patiently
 from draftsman.domain.errors import SettingsError
 from draftsman.domain.run import Repository
 from tests.github import GitHubStandIn
@@ -113,6 +114,26 @@ async def test_a_failed_token_request_is_made_again(github: GitHubStandIn, app_c
     with pytest.raises(GitHubError):
         await app_client.contents_token(ours(github, hosted))
     assert await app_client.contents_token(ours(github, hosted))
+
+
+async def test_a_worker_waits_for_its_token_while_github_is_away(
+    github: GitHubStandIn, app_client: GitHub, hosted: Hosted
+) -> None:
+    github.faults.fail(502, path="access_tokens", times=2)
+    github.faults.reset(path="access_tokens")
+    github.faults.fail(403, path="access_tokens", retry_after=1)
+    assert await patiently(lambda: app_client.contents_token(ours(github, hosted)))
+    assert token_requests(github) == 5
+
+
+async def test_patience_ends(github: GitHubStandIn, app_client: GitHub, hosted: Hosted) -> None:
+    for status, retry_after in ((404, None), (403, 60)):
+        github.faults.fail(status, path="access_tokens", retry_after=retry_after)
+        with pytest.raises(GitHubError, match=str(status)):
+            await patiently(lambda: app_client.contents_token(ours(github, hosted)), seconds=30)
+    github.faults.fail(502, path="access_tokens", times=50)
+    with pytest.raises(GitHubError, match="502"):
+        await patiently(lambda: app_client.contents_token(ours(github, hosted)), seconds=1)
 
 
 async def test_a_repository_without_installation_is_a_clear_error(app_client: GitHub) -> None:

@@ -111,7 +111,7 @@ class World:
 
         await self.eventually(is_running)
 
-    async def settled(self) -> None:
+    async def settled(self, seconds: float = _UNTIL_SECONDS) -> None:
         """Wait until every event was seen to: nothing is left of their tasks and of what GitHub is to be told."""
 
         async def is_settled() -> bool:
@@ -124,7 +124,7 @@ class World:
             sent = {delivery.guid for delivery in self.github.deliveries if delivery.event in EVENTS}
             return sent <= known and (await self.rows(query))[0][0] == 0
 
-        await self.eventually(is_settled)
+        await self.eventually(is_settled, seconds)
 
     async def policy(self, full_name: str, **fields: object) -> None:
         """Set fields of a repository's policy, as an administrator does."""

@@ -11,10 +11,24 @@ import pytest
 
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import Outcome
-from draftsman.domain.plan import CHECKED_TIERS
+from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Conclusion, Ref, RefKind, Repository, RunState, Trust
-from draftsman.store import attempts, audit, check_runs, leases, logs, runs, steps
+from draftsman.store import (
+    attempts,
+    audit,
+    check_runs,
+    deliveries,
+    leases,
+    logs,
+    refs,
+    repositories,
+    reruns,
+    runs,
+    steps,
+    tasks,
+)
 from draftsman.store.database import Pool
+from draftsman.store.deliveries import Delivery
 from draftsman.store.runs import Started, Wanted
 from tests.bot.work import make_findings, make_plan
 
@@ -271,6 +285,74 @@ async def test_a_run_is_found_by_the_beginning_of_its_id(pool: Pool[Any]) -> Non
     assert await attempts.find(pool, str(started.run_id)[:8]) == [started.run_id]
     assert await attempts.find(pool, str(started.attempt_id).upper()) == [started.run_id]
     assert await attempts.find(pool, "zz") == []
+
+
+async def finish(pool: Pool[Any], attempt: Any, conclusion: Conclusion) -> None:
+    """End the attempt, and do what was left until then."""
+    await attempts.finish(pool, attempt, Outcome(conclusion, "done"), owner="w1")
+    while (task := await tasks.take(pool, lease_seconds=60)) is not None:
+        assert task.kind == runs.START_LATE
+        async with pool.acquire() as connection, connection.transaction():
+            await runs.start_late(connection, wanted(), delivery=None)
+            await tasks.end(connection, task)
+
+
+async def test_a_commit_that_is_named_again_while_its_attempt_is_being_cancelled_runs_once_more(
+    pool: Pool[Any],
+) -> None:
+    first = await start(pool, wanted())
+    attempt = await claim(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        await refs.release(
+            connection, 7, wanted().ref, head_sha=f"{2:040x}", by="delivery", reason="(superseded)", settled_seconds=0
+        )
+    assert (await start(pool, wanted())).attempt_id is None, "one attempt of a run at a time"
+    await finish(pool, attempt, Conclusion.CANCELLED)
+    found = await attempts.of_run(pool, first.run_id)
+    assert [(one.number, one.state) for one in found] == [(2, RunState.QUEUED), (1, RunState.FINISHED)]
+    await finish(pool, await claim(pool), Conclusion.SUCCESS)
+    assert len(await attempts.of_run(pool, first.run_id)) == 2
+
+
+async def test_a_commit_that_nothing_names_any_more_is_let_go(pool: Pool[Any]) -> None:
+    first = await start(pool, wanted())
+    attempt = await claim(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        await refs.release(
+            connection, 7, wanted().ref, head_sha=None, by="delivery", reason="(deleted)", settled_seconds=0
+        )
+    await finish(pool, attempt, Conclusion.CANCELLED)
+    assert len(await attempts.of_run(pool, first.run_id)) == 1
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "finished"])
+async def test_an_event_runs_the_checks_that_a_person_left_out(pool: Pool[Any], state: str) -> None:
+    """A comment `/test fast` was quicker than the event of the push."""
+    first = await start(pool, wanted())
+    await reruns.narrow(pool, first.run_id, (Tier.FAST,))
+    attempt = None if state == "queued" else await claim(pool)
+    if state == "finished":
+        await finish(pool, attempt, Conclusion.SUCCESS)
+        assert len(await attempts.of_run(pool, first.run_id)) == 1, "nobody called for the others yet"
+    async with pool.acquire() as connection, connection.transaction():
+        await deliveries.insert(connection, Delivery("guid", "push", None, 7, 3, b"{}"), "run it")
+        await runs.start(connection, wanted(), delivery="guid")
+    if state == "running":
+        await finish(pool, attempt, Conclusion.SUCCESS)
+    newest = (await attempts.of_run(pool, first.run_id))[0]
+    assert (newest.number, newest.state) == (1 if state == "queued" else 2, RunState.QUEUED)
+    assert newest.tiers == frozenset(CHECKED_TIERS)
+
+
+async def test_what_was_set_for_a_name_before_any_event_goes_along_with_a_new_name(pool: Pool[Any]) -> None:
+    await pool.execute("INSERT INTO policies (repo, run_tags) VALUES ('acme/widgets', true)")
+    async with pool.acquire() as connection, connection.transaction():
+        renamed = Repository(7, "acme/gears", "https://github.com/acme/gears.git", "main", True, 3)
+        await repositories.keep(connection, renamed, formerly="acme/Widgets")
+    assert await pool.fetchval("SELECT repo FROM policies") == "acme/gears"
+    async with pool.acquire() as connection, connection.transaction():
+        await repositories.keep(connection, GADGETS, formerly="acme/gears")
+    assert await pool.fetchval("SELECT repo FROM policies") == "acme/gears", "that is another repository's"
 
 
 async def test_a_renamed_repository_keeps_its_runs(pool: Pool[Any]) -> None:
