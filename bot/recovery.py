@@ -114,7 +114,8 @@ class Recovery:
         until = asyncio.get_running_loop().time() + seconds
         while (left := until - asyncio.get_running_loop().time()) > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), min(left, ASKED_EVERY))
+                async with asyncio.timeout(min(left, ASKED_EVERY)):  # `wait_for` of Python 3.11 may lose a cancellation
+                    await stop.wait()
                 return
             if left > ASKED_EVERY:
                 with contextlib.suppress(*DATABASE_AWAY, *DATABASE_REFUSED):

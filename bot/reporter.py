@@ -83,7 +83,8 @@ class Reporter:
                     log.warning("reporting waits for Postgres: %r", error)
                     pause = POLL_SECONDS
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), pause)
+                    async with asyncio.timeout(pause):  # `wait_for` of Python 3.11 may lose a cancellation
+                        await self._woken.wait()
                 await asyncio.sleep(GATHERED_FOR)
         finally:
             for watcher in watchers:

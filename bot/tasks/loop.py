@@ -86,8 +86,10 @@ class TaskLoop:
             while True:
                 self._woken.clear()
                 pause = await self._start_due()
+                # Not `wait_for`: where the wait ends as we are cancelled, that of Python 3.11 goes on for ever.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._woken.wait()
         finally:
             for one in (listening, *self._running):
                 one.cancel()
