@@ -23,13 +23,19 @@ from dataclasses import dataclass, replace
 THRIFTY_BELOW = 0.2
 WAITING_BELOW = 0.03
 MINUTE = 60.0
-CREATIONS_A_MINUTE = 70
-POINTS_A_MINUTE = 800
 POINTS = {"GET": 1, "HEAD": 1, "OPTIONS": 1}
 WRITE_POINTS = 5
 
 LONGEST_WINDOW = 2 * 3600.0
 """Seconds. A window lasts an hour; a reset that is further away is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much a minute takes. An Enterprise Server may have other limits, or none."""
+
+    creations: int = 70
+    points: int = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Budget:
     reset_at: float = 0.0
     refused_until: float = 0.0
     sent: tuple[Sent, ...] = ()
+    pace: Pace = Pace()
 
     def sending(self, method: str, now: float) -> Budget:
         """Return the budget after a request was sent, whatever becomes of it."""
@@ -98,7 +105,7 @@ class Budget:
         points = sum(one.points for one in recent)
         free_at = 0.0
         for one in recent:
-            if creations < CREATIONS_A_MINUTE and points <= POINTS_A_MINUTE - WRITE_POINTS:
+            if creations < self.pace.creations and points <= self.pace.points - WRITE_POINTS:
                 break
             creations -= one.creates
             points -= one.points

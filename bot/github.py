@@ -24,7 +24,7 @@ import aiohttp
 import jwt
 from gidgethub.sansio import create_headers
 
-from bot.budget import Budget
+from bot.budget import Budget, Pace
 from bot.github_error import GitHubError, refusal
 from draftsman import __version__
 from draftsman.domain.errors import SettingsError
@@ -47,6 +47,8 @@ JWT_AHEAD = 8 * 60
 
 TOKEN_MARGIN = 5 * 60
 """Seconds before its end at which a token is not used any more: a clone may take that long."""
+
+USUAL_PACE = Pace()
 
 CHECKS = {"checks": "write"}
 CONTENTS = {"contents": "read"}
@@ -104,21 +106,30 @@ class _Asked:
 
 
 @asynccontextmanager
-async def connect(*, app_id: str, private_key: str, api_url: str) -> AsyncIterator[GitHub]:
+async def connect(*, app_id: str, private_key: str, api_url: str, pace: Pace = USUAL_PACE) -> AsyncIterator[GitHub]:
     """Yield the App's client with a session of its own; proxies come from the environment.
 
     Raises SettingsError where the private key cannot sign.
     """
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=True) as session:
-        yield GitHub(session, app_id=app_id, private_key=private_key, api_url=api_url)
+        yield GitHub(session, app_id=app_id, private_key=private_key, api_url=api_url, pace=pace)
 
 
 class GitHub:
     """The App's client."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, app_id: str, private_key: str, api_url: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        app_id: str,
+        private_key: str,
+        api_url: str,
+        pace: Pace = USUAL_PACE,
+    ) -> None:
         self._session = session
+        self._fresh = Budget(pace=pace)
         self._app_id = app_id
         self._private_key = private_key
         self._api_url = api_url.rstrip("/")
@@ -152,7 +163,7 @@ class GitHub:
         return [known for known, budget in self._budgets.items() if budget.is_thrifty(now)]
 
     def _budget(self, installation_id: int) -> Budget:
-        return self._budgets.get(installation_id, Budget())
+        return self._budgets.get(installation_id, self._fresh)
 
     async def as_app(
         self,

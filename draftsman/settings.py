@@ -98,6 +98,8 @@ class Settings(BaseModel):
     https_proxy: str | None = None
     no_proxy: str | None = None
 
+    creations_a_minute: int = Field(70, ge=1, le=1_000_000)
+    points_a_minute: int = Field(800, ge=10, le=10_000_000)
     delivery: Literal["webhook", "poll"] = "webhook"
     poll_seconds: float = Field(3, ge=0.2, le=3600)
     recovery_seconds: float = Field(300, ge=1, le=86_400)

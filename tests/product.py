@@ -92,6 +92,9 @@ async def running(github: GitHubStandIn, folder: Path, **settings: str) -> Async
         "DRAFTSMAN_PORT": str(port),
         "DRAFTSMAN_PUBLIC_URL": address,
         "DRAFTSMAN_ALLOW": "*",
+        # One installation has the events of many tests within a minute.
+        "DRAFTSMAN_CREATIONS_A_MINUTE": "100000",
+        "DRAFTSMAN_POINTS_A_MINUTE": "1000000",
         "DRAFTSMAN_LOG_LEVEL": "warning",
         "GITHUB_APP_ID": str(github.app.id),
         "GITHUB_PRIVATE_KEY_FILE": str(key),

@@ -61,7 +61,7 @@ async def repository_of(desk: Desk, repository_id: object) -> Repository:
     """
     found = await repositories.get(desk.pool, repository_id) if isinstance(repository_id, int) else None
     if found is None:
-        raise PointlessError(f"no event named the repository {repository_id} yet")
+        raise PointlessError(f"the repository {repository_id} is gone, or no event named it yet")
     if found.installation_id is not None:
         await demand_access(desk, found.installation_id)
     return found

@@ -83,8 +83,11 @@ async def gone(db: Database, repository_id: int) -> list[UUID]:
 
 
 async def get(db: Database, repository_id: int) -> Repository | None:
-    """Return the repository, None where no event named it yet."""
-    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM repositories p WHERE p.id = $1", repository_id)  # noqa: S608
+    """Return the repository, None where no event named it yet, or it is gone."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM repositories p WHERE p.id = $1 AND NOT p.is_gone",  # noqa: S608
+        repository_id,
+    )
     return None if row is None else repository_of(row)
 
 

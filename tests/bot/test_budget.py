@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.budget import CREATIONS_A_MINUTE, LONGEST_WINDOW, Budget
+from bot.budget import LONGEST_WINDOW, Budget, Pace
 from bot.github import CHECKS, GitHub
 from bot.github_error import GitHubError
 from draftsman.domain.run import Repository
@@ -85,7 +85,7 @@ def test_a_refusal_counts_as_long_as_it_says_and_the_longest_one_wins() -> None:
 
 def test_so_many_creations_a_minute_and_then_a_pause() -> None:
     budget, now = Budget(), 100.0
-    for _ in range(CREATIONS_A_MINUTE):
+    for _ in range(Pace().creations):
         assert budget.paused_until(now) <= now
         budget = budget.sending("POST", now)
         now += 0.1
