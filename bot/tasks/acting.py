@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,20 +12,20 @@ from bot import replies
 from bot.check_reading import read_view
 from bot.commands import Command, Scope, Verb
 from bot.events.code import pull_wanted
-from bot.payload import PayloadError, sha
-from bot.tasks.desk import Desk, LaterError, PointlessError, policy_of
+from bot.events.decision import TaskKind, commit_lane
+from bot.payload import PayloadError, at, sha
+from bot.tasks.desk import Desk, PointlessError, policy_of
 from bot.tasks.merge import payload_of, wanted_merged
 from bot.tasks.trust import settle, why_waiting
 from bot.trust import Asker, Refused, approve, may
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.policy import ApprovalPolicy
 from draftsman.domain.run import Ref, RefKind, Repository, Trust
-from draftsman.store import approvals, attempts, refs, reruns, runs
+from draftsman.store import approvals, attempts, refs, reruns, runs, tasks
 from draftsman.store.database import Database
 from draftsman.store.reruns import Asked
 from draftsman.store.runs import Wanted
-
-BUSY_SECONDS = 3.0
+from draftsman.store.tasks import TaskWanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,10 @@ class Act:
 
 
 async def act(acting: Act, db: Database, command: Command) -> Outcome:
-    """Do one command in the transaction of `db`. Raises GitHubError, LaterError, PointlessError."""
+    """Do one command in the transaction of `db`. Raises GitHubError, PointlessError."""
     is_allowed = acting.asker.permission.may_write or await _is_allowed(acting, db)
-    refused = may(command.verb, acting.asker, pull_allowed=is_allowed)
+    elsewhere = not acting.asker.permission.may_write and await _is_named_elsewhere(acting, db)
+    refused = may(command.verb, acting.asker, pull_allowed=is_allowed, named_elsewhere=elsewhere)
     if refused is not None:
         return Outcome(is_done=False, text=refused.sentence)
     return await _ACTS[command.verb](acting, db, command)
@@ -85,6 +86,17 @@ async def _is_allowed(acting: Act, db: Database) -> bool:
         if await approvals.is_approved(db, run_id):
             return True
     return await why_waiting(acting.desk, acting.repository, _author(acting)) is None
+
+
+async def _is_named_elsewhere(acting: Act, db: Database) -> bool:
+    """Return whether something else than this pull request, and its own branch here, wants the head checked."""
+    own = {acting.ref}
+    if acting.wanted().trust is Trust.TRUSTED:
+        own.add(Ref(RefKind.BRANCH, str(at(acting.pull, "head.ref"))))
+    for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
+        if any(one.is_current and one.ref not in own for one in await runs.namings_of(db, run_id)):
+            return True
+    return False
 
 
 def _author(acting: Act) -> str:
@@ -118,11 +130,24 @@ async def _run(acting: Act, db: Database, wanted: Wanted, command: Command) -> O
         db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
     )
     if asked.asked is Asked.BUSY:
-        raise LaterError("an attempt is under way that does less", BUSY_SECONDS)
+        # Not here: what the pull request's other tasks are about (a cancel, a new head) must not wait for it.
+        await tasks.add(db, _rerun(acting, run_id, tiers, rebuild=rebuild), delivery=None)
     if asked.asked is Asked.WAITING:
         return Outcome(is_done=False, text=_waiting(wanted.head_sha))
     done = replies.rebuilding(wanted.head_sha) if rebuild else replies.queued(wanted.head_sha, command.scope)
     return Outcome(is_done=True, text=done)
+
+
+def _rerun(acting: Act, run_id: UUID, tiers: Collection[Tier], *, rebuild: bool) -> TaskWanted:
+    detail = {
+        "repository_id": acting.repository.id,
+        "head_sha": acting.head_sha,
+        "by": acting.asker.login,
+        "action": "rebuild" if rebuild else "rerun",
+        "run_id": str(run_id),
+        "tiers": sorted(tiers),
+    }
+    return TaskWanted(TaskKind.RERUN, commit_lane(acting.repository.id, acting.head_sha), detail)
 
 
 async def _start(acting: Act, db: Database, wanted: Wanted) -> UUID:
@@ -151,11 +176,15 @@ def _waiting(head_sha: str) -> str:
 
 
 async def _cancel(acting: Act, db: Database, command: Command) -> Outcome:
+    by = acting.asker.login
+    lanes = [commit_lane(acting.repository.id, acting.head_sha)]
     ended = False
     for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
+        lanes.append(runs.late_lane(run_id))
         newest = await attempts.newest_of(db, run_id)
-        by = acting.asker.login
         ended |= newest is not None and await attempts.ask_cancel(db, newest.id, by=by, reason=f"by {by}")
+    # What waits for the end of these attempts waits to run, too.
+    ended |= await tasks.drop(db, (TaskKind.RERUN, TaskKind.START_LATE), lanes, reason=f"cancelled by {by}") > 0
     return Outcome(is_done=True, text=replies.cancelled(acting.head_sha if ended else None), is_news=not ended)
 
 
@@ -167,6 +196,8 @@ async def _approve(acting: Act, db: Database, command: Command) -> Outcome:
     wanted = acting.wanted()
     if wanted.trust is Trust.TRUSTED:
         return Outcome(is_done=False, text="This pull request comes from this repository: it needs no approval.")
+    if acting.pull.get("state") != "open":
+        return Outcome(is_done=False, text="This pull request is closed: there is nothing to approve.")
     policy = await policy_of(acting.desk, acting.repository)
     if policy.approval is ApprovalPolicy.NEVER:
         return Outcome(is_done=False, text="This repository runs nothing from forks: approval does not change that.")

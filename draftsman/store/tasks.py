@@ -5,7 +5,7 @@ Tasks of one lane are done one after another, in the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -86,6 +86,18 @@ async def again(db: Database, task: Task, *, seconds: float, error: str) -> None
         timedelta(seconds=seconds),
         clean(error)[:2000],
     )
+
+
+async def drop(db: Database, kinds: Sequence[str], lanes: Sequence[str], *, reason: str) -> int:
+    """Give up the open tasks of these kinds in these lanes, and return how many those were."""
+    rows = await db.fetch(
+        "UPDATE tasks SET state = 'given_up', error = $3, ended_at = now() "
+        "WHERE kind = ANY($1) AND lane = ANY($2) AND state = 'open' RETURNING id",
+        list(kinds),
+        list(lanes),
+        clean(reason),
+    )
+    return len(rows)
 
 
 async def seconds_to_next(db: Database) -> float | None:
