@@ -10,7 +10,8 @@
 |                                                        | policy says so                                             |
 | pull_request closed, converted_to_draft                | end what nothing names any more                            |
 | pull_request that is a draft, or any other action      | nothing                                                    |
-| check_suite requested                                  | the same as the push that it comes with                    |
+| check_suite requested                                  | the same as the push that it comes with, where the branch  |
+|                                                        | is there and at that commit                                |
 | check_suite rerequested                                | run all checks of the commit again                         |
 | check_run rerequested, requested_action                | run that check again, build the image anew, or approve     |
 | issue_comment created                                  | do what its commands say, where it is on a pull request    |

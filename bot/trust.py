@@ -5,6 +5,7 @@
 | write permission or better                        | every command                              |
 | author of a pull request that is allowed to run   | test, cancel, plan, logs, help             |
 | author of a pull request that waits               | cancel, help                               |
+| either, of a commit that others name as well      | the same without test and cancel           |
 | anybody else who can read                         | help                                       |
 
 Permission is what GitHub answers for this person and this repository, never `author_association`. Nothing here makes
@@ -82,10 +83,15 @@ WAITING_AUTHORS = frozenset({Verb.CANCEL, Verb.HELP})
 """What is left of it while the pull request waits for approval."""
 
 
-def may(verb: Verb, asker: Asker, *, pull_allowed: bool) -> Refused | None:
+STEERING = frozenset({Verb.TEST, Verb.CANCEL})
+"""What changes the checks of a commit."""
+
+
+def may(verb: Verb, asker: Asker, *, pull_allowed: bool, named_elsewhere: bool = False) -> Refused | None:
     """Return None where the asker may do this, else why not.
 
     `pull_allowed` says whether the pull request's head may run: trusted, approved, or in no need of approval.
+    `named_elsewhere` says that a branch or pull request of somebody else names the same commit: its checks are theirs.
     """
     if asker.permission.may_write:
         return None
@@ -96,6 +102,11 @@ def may(verb: Verb, asker: Asker, *, pull_allowed: bool) -> Refused | None:
     if not asker.is_author or verb not in AUTHORS:
         others = "; its author may use this too" if verb in AUTHORS else ""
         return Refused(f"`{verb}` needs write permission on {code(asker.repository)}{others}; {_who(asker)}.")
+    if named_elsewhere and verb in STEERING:
+        return Refused(
+            f"`{verb}` needs write permission on {code(asker.repository)} here, since another branch or pull request "
+            "names this commit too, and its checks are the same ones."
+        )
     if pull_allowed or verb in WAITING_AUTHORS:
         return None
     return Refused(

@@ -85,6 +85,8 @@ class Settings(BaseModel):
     log_days: float = Field(30, gt=0)
     artifact_days: float = Field(14, gt=0)
     audit_days: float = Field(365, gt=0)
+    # One that is forgotten while GitHub still lists it (7 days on an Enterprise Server) would be done again.
+    delivery_days: float = Field(30, ge=8)
     cache_days: float = Field(30, gt=0)
     cache_mb: int = Field(10_240, ge=1)
     image_days: float = Field(30, gt=0)

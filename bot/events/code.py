@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.events.common import repository_of
-from bot.events.decision import Decision, Rules, TaskKind, follow, lane_of, nothing
+from bot.events.decision import Decision, Rules, TaskKind, commit_lane, follow, lane_of, nothing
 from bot.payload import (
     Payload,
     at,
@@ -43,11 +43,13 @@ def push(payload: Payload, rules: Rules) -> Decision:
     branch = name.removeprefix(BRANCH_PREFIX) if name.startswith(BRANCH_PREFIX) else ""
     if not branch:
         return nothing("a push of something other than a branch starts no run")
-    if branch.startswith(QUEUE_PREFIX):
-        return nothing("the merge queue has an event of its own")
-    ref = Ref(RefKind.BRANCH, branch)
     head_sha = sha(payload, "after")
-    if flag(payload, "deleted", absent=False) or not head_sha.strip("0"):
+    is_gone = flag(payload, "deleted", absent=False) or not head_sha.strip("0")
+    if branch.startswith(QUEUE_PREFIX) and not is_gone:
+        return nothing("the merge queue has an event of its own")
+    # The queue's own event may come before its branch is gone.
+    ref = Ref(RefKind.MERGE_GROUP if branch.startswith(QUEUE_PREFIX) else RefKind.BRANCH, branch)
+    if is_gone:
         gone = follow(identifier(payload, "repository.id"), ref)
         return Decision("nothing to run: the branch was deleted", tasks=(gone,))
     return _branch(payload, rules, ref, head_sha, before=optional_sha(payload, "before"))
@@ -90,19 +92,27 @@ def check_suite(payload: Payload, rules: Rules) -> Decision:
         return _rerun_all(payload, rules)
     if action != "requested":
         return nothing("this action on a check suite is told to us for information")
+    if not is_ours(payload, "check_suite.app", rules):
+        return nothing("the check suite is another App's")
     branch = optional_text(payload, "check_suite.head_branch")
     if branch is None or branch.startswith(QUEUE_PREFIX):
         return nothing("the check suite is of no branch")
-    # The push of the same commit says so, too: whichever arrives starts the run.
     marker = _skip_marker(payload, rules, "check_suite.head_commit.message")
     if marker is not None:
         return nothing(f"the message of the head commit has {marker}")
-    head_sha = sha(payload, "check_suite.head_sha")
-    ref = Ref(RefKind.BRANCH, branch)
-    repository = repository_of(payload, rules)
-    before = optional_sha(payload, "check_suite.before")
-    wanted = Wanted(repository, head_sha, ref, Trust.TRUSTED, base_sha=before)
-    return Decision(f"run {head_sha[:7]}: its check suite is requested", wanted, (follow(repository.id, ref),))
+    repository_id, head_sha = identifier(payload, "repository.id"), sha(payload, "check_suite.head_sha")
+    # The push of the same commit says so, too. Whose branch this is the suite does not say: GitHub is asked first.
+    detail = {
+        "repository_id": repository_id,
+        "head_sha": head_sha,
+        "by": "delivery",
+        "action": "start",
+        "branch": branch,
+        "before": optional_sha(payload, "check_suite.before"),
+    }
+    start = TaskWanted(TaskKind.RERUN, commit_lane(repository_id, head_sha), detail)
+    moved = follow(repository_id, Ref(RefKind.BRANCH, branch))
+    return Decision(f"run {head_sha[:7]}: its check suite is requested", tasks=(start, moved))
 
 
 def _rerun_all(payload: Payload, rules: Rules) -> Decision:
@@ -113,7 +123,7 @@ def _rerun_all(payload: Payload, rules: Rules) -> Decision:
     by = optional_text(payload, "sender.login") or "somebody"
     branch = optional_text(payload, "check_suite.head_branch")
     detail = {"repository_id": repository_id, "head_sha": head_sha, "by": by, "action": "rerun", "branch": branch}
-    rerun = TaskWanted(TaskKind.RERUN, f"{repository_id}:commit:{head_sha}", detail)
+    rerun = TaskWanted(TaskKind.RERUN, commit_lane(repository_id, head_sha), detail)
     return Decision(f"run {head_sha[:7]} again: all its checks", tasks=(rerun,))
 
 

@@ -92,6 +92,11 @@ def lane_of(repository_id: int, ref: Ref) -> str:
     return f"{repository_id}:{ref.kind}:{ref.name}"
 
 
+def commit_lane(repository_id: int, head_sha: str) -> str:
+    """Return the lane in which the re-runs of one commit are done one after another."""
+    return f"{repository_id}:commit:{head_sha}"
+
+
 def follow(repository_id: int, ref: Ref, *, left: str | None = None) -> TaskWanted:
     """Return the task that asks what the ref names now; `left` is a commit that it names no more, whatever is said."""
     detail = {"repository_id": repository_id, "kind": str(ref.kind), "name": ref.name, "left": left}

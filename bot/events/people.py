@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.commands import parse
 from bot.events.code import is_ours
 from bot.events.common import is_bot
-from bot.events.decision import Decision, Rules, TaskKind, lane_of, nothing
+from bot.events.decision import Decision, Rules, TaskKind, commit_lane, lane_of, nothing
 from bot.payload import Payload, at, identifier, moment, optional_text, sha, text
 from draftsman.domain.run import Ref, RefKind
 from draftsman.store.tasks import TaskWanted
@@ -39,7 +39,7 @@ def check_run(payload: Payload, rules: Rules) -> Decision:
         "is_checked": action == "rerequested",
         "is_one_check": action == "rerequested",
     }
-    lane = f"{repository_id}:commit:{head_sha}"
+    lane = commit_lane(repository_id, head_sha)
     return Decision(
         f"{button} {head_sha[:7]}: its button was pressed", tasks=(TaskWanted(TaskKind.RERUN, lane, detail),)
     )

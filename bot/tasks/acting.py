@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,8 @@ from bot import replies
 from bot.check_reading import read_view
 from bot.commands import Command, Scope, Verb
 from bot.events.code import pull_wanted
-from bot.events.decision import lane_of
-from bot.payload import PayloadError, sha
+from bot.events.decision import TaskKind, commit_lane, lane_of
+from bot.payload import PayloadError, at, sha
 from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.merge import payload_of, wanted_merged
 from bot.tasks.trust import settle, why_waiting
@@ -25,7 +25,7 @@ from draftsman.store import approvals, attempts, policies, refs, reruns, runs, t
 from draftsman.store.database import Database
 from draftsman.store.reruns import Asked
 from draftsman.store.runs import Started, Wanted
-from draftsman.store.tasks import Task
+from draftsman.store.tasks import Task, TaskWanted
 
 BUSY_SECONDS = 3.0
 
@@ -91,7 +91,8 @@ class Prepared:
 async def prepare(acting: Act, command: Command) -> Prepared:
     """Find out what the command needs. Raises GitHubError, PointlessError."""
     is_allowed = acting.asker.permission.may_write or await _is_allowed(acting)
-    refused = may(command.verb, acting.asker, pull_allowed=is_allowed)
+    elsewhere = not acting.asker.permission.may_write and await _is_named_elsewhere(acting, acting.desk.pool)
+    refused = may(command.verb, acting.asker, pull_allowed=is_allowed, named_elsewhere=elsewhere)
     if refused is not None:
         return Prepared(refused=refused.sentence)
     if command.verb is Verb.TEST and acting.pull.get("state") != "open":
@@ -126,6 +127,17 @@ async def _is_allowed(acting: Act) -> bool:
     return await why_waiting(acting.desk, acting.repository, _author(acting)) is None
 
 
+async def _is_named_elsewhere(acting: Act, db: Database) -> bool:
+    """Return whether something else than this pull request, and its own branch here, wants the head checked."""
+    own = {acting.ref}
+    if acting.wanted().trust is Trust.TRUSTED:
+        own.add(Ref(RefKind.BRANCH, str(at(acting.pull, "head.ref"))))
+    for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
+        if any(one.is_current and one.ref not in own for one in await runs.namings_of(db, run_id)):
+            return True
+    return False
+
+
 def _author(acting: Act) -> str:
     user = acting.pull.get("user")
     login = user.get("login") if isinstance(user, Mapping) else None
@@ -146,11 +158,24 @@ async def _run(acting: Act, db: Database, command: Command, prepared: Prepared, 
         db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
     )
     if asked.asked is Asked.BUSY:
-        raise LaterError("an attempt is under way that does less", BUSY_SECONDS, aside=True)
+        # Not here: what the pull request's other tasks are about (a cancel, a new head) must not wait for it.
+        await tasks.add(db, _rerun(acting, run_id, tiers, rebuild=rebuild), delivery=None)
     if asked.asked is Asked.WAITING:
         return Outcome(is_done=False, text=_waiting(wanted.head_sha))
     done = replies.rebuilding(wanted.head_sha) if rebuild else replies.queued(wanted.head_sha, command.scope)
     return Outcome(is_done=True, text=done)
+
+
+def _rerun(acting: Act, run_id: UUID, tiers: Collection[Tier], *, rebuild: bool) -> TaskWanted:
+    detail = {
+        "repository_id": acting.repository.id,
+        "head_sha": acting.head_sha,
+        "by": acting.asker.login,
+        "action": "rebuild" if rebuild else "rerun",
+        "run_id": str(run_id),
+        "tiers": sorted(tiers),
+    }
+    return TaskWanted(TaskKind.RERUN, commit_lane(acting.repository.id, acting.head_sha), detail)
 
 
 async def _start(acting: Act, db: Database, prepared: Prepared, wanted: Wanted) -> Started:
@@ -183,14 +208,18 @@ def _waiting(head_sha: str) -> str:
 
 
 async def _cancel(acting: Act, db: Database, command: Command) -> Outcome:
+    by = acting.asker.login
+    lanes = [commit_lane(acting.repository.id, acting.head_sha)]
     ended = False
     for run_id in await runs.of_commit(db, acting.repository.id, acting.head_sha):
+        lanes.append(runs.late_lane(run_id))
         newest = await attempts.newest_of(db, run_id)
-        by = acting.asker.login
         ended |= newest is not None and await attempts.ask_cancel(db, newest.id, by=by, reason=f"by {by}")
-    # What waits for the attempt to end must not begin another one after it.
-    lanes = (lane_of(acting.repository.id, acting.ref), f"{acting.repository.id}:commit:{acting.head_sha}")
-    ended |= await tasks.withdraw(db, lanes, before=acting.task.id, by=acting.asker.login) > 0
+    # What waits for the end of these attempts must not begin another one after it.
+    kinds = (TaskKind.RERUN, TaskKind.START_LATE)
+    ended |= await tasks.drop(db, kinds, lanes, reason=f"cancelled by {by}") > 0
+    aside = (*lanes, lane_of(acting.repository.id, acting.ref))
+    ended |= await tasks.withdraw(db, aside, before=acting.task.id, by=by) > 0
     return Outcome(is_done=True, text=replies.cancelled(acting.head_sha if ended else None), is_news=not ended)
 
 
@@ -202,6 +231,8 @@ async def _approve(acting: Act, db: Database, command: Command) -> Outcome:
     wanted = acting.wanted()
     if wanted.trust is Trust.TRUSTED:
         return Outcome(is_done=False, text="This pull request comes from this repository: it needs no approval.")
+    if acting.pull.get("state") != "open":
+        return Outcome(is_done=False, text="This pull request is closed: there is nothing to approve.")
     policy = await policies.get(db, acting.repository.full_name, acting.desk.rules.policy)
     if policy.approval is ApprovalPolicy.NEVER:
         return Outcome(is_done=False, text="This repository runs nothing from forks: approval does not change that.")

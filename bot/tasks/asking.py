@@ -80,7 +80,8 @@ async def has_merged(desk: Desk, repository: Repository, login: str) -> bool | N
     try:
         answer = await desk.github.request(repository, READ_PULLS, "GET", "/search/issues", query=query)
     except GitHubError as error:
-        if error.status == 422:  # an account that search does not know
+        # 422: an account that search does not know. Whatever else is refused for good leaves it unknown, too.
+        if not error.transient:
             return None
         raise
     count = answer.body.get("total_count") if isinstance(answer.body, Mapping) else None

@@ -31,6 +31,9 @@ SEEN, DONE, REFUSED = "eyes", "rocket", "confused"
 STRANGERS_REPLIES = 5
 """An hour, in one repository, to somebody who may not write there: reactions cost less noise."""
 
+STRANGERS_COMMENTS = 20
+"""An hour, likewise: what comes after them is passed over, since each takes of what GitHub lets us write."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Thread:
@@ -48,12 +51,14 @@ class _Thread:
 
 
 async def comment(desk: Desk, task: Task) -> None:
-    """Do the comment's commands and answer. Raises GitHubError, LaterError, PointlessError."""
+    """Do the comment's commands and answer. Raises GitHubError, PointlessError."""
     repository = await repository_of(desk, task.detail.get("repository_id"))
     thread = _Thread(desk, repository, task.detail["number"], task.detail["comment_id"], task.detail["written_at"])
     same = {"repository_id": repository.id, "comment_id": thread.comment_id}
     if await tasks.was_wanted(desk.pool, task, same):
         raise PointlessError("the comment was told of twice")
+    if "outcomes" not in task.detail and await _is_flooding(thread, task):
+        raise PointlessError(f"{task.detail['by']} may not write here and wrote very many commands")
     if not await _react(thread, SEEN):
         raise PointlessError("the comment is gone")
     outcomes, task = await _perform(thread, task)
@@ -102,10 +107,21 @@ async def _one(acting: Act, db: Database, command: Command | Unclear, prepared: 
 
 
 async def _is_noisy(thread: _Thread, task: Task) -> bool:
-    asked = await tasks.count_by(
+    return await _comments(thread, task) > STRANGERS_REPLIES
+
+
+async def _is_flooding(thread: _Thread, task: Task) -> bool:
+    if await _comments(thread, task) <= STRANGERS_COMMENTS:
+        return False
+    permission = await asking.permission(thread.desk, thread.repository, task.detail["by"])
+    return not permission.may_write
+
+
+async def _comments(thread: _Thread, task: Task) -> int:
+    """Return how many comments with commands the person wrote in the repository within the hour."""
+    return await tasks.count_by(
         thread.desk.pool, task.kind, repository_id=thread.repository.id, by=task.detail["by"], within_seconds=3600
     )
-    return asked > STRANGERS_REPLIES
 
 
 def reply_parts(outcomes: list[Outcome]) -> list[str]:

@@ -10,8 +10,9 @@ from bot.events.code import pull_wanted, trust_tasks
 from bot.payload import PayloadError
 from bot.tasks import asking
 from bot.tasks.desk import Desk, PointlessError, repository_of
-from draftsman.domain.run import Ref, RefKind, Repository, merge_subject
+from draftsman.domain.run import HEAD, Ref, RefKind, Repository, Trust, merge_subject
 from draftsman.store import attempts, runs, tasks
+from draftsman.store.database import Database
 from draftsman.store.runs import Wanted
 from draftsman.store.tasks import Task
 
@@ -27,13 +28,24 @@ async def merge(desk: Desk, task: Task) -> None:
         await runs.start(connection, wanted, delivery=task.delivery)
         for trust in trust_tasks(payload_of(repository, found), wanted):
             await tasks.add(connection, trust, delivery=task.delivery)
-        instead = await runs.find(connection, repository.id, wanted.head_sha, "head")
-        for attempt in [] if instead is None else await attempts.of_run(connection, instead):
-            if attempt.asked_by is None:
-                reason = f"(tested merged into {wanted.base_branch} instead)"
-                await attempts.ask_cancel(connection, attempt.id, by="delivery", reason=reason)
+        await _end_instead(connection, wanted)
         await tasks.end(connection, task)
     await desk.receiver.wake()
+
+
+async def _end_instead(db: Database, wanted: Wanted) -> None:
+    """End the run of the commit as it is: not that of the default branch, and a stranger's none that is trusted."""
+    run_id = await runs.find(db, wanted.repository.id, wanted.head_sha, HEAD)
+    if run_id is None:
+        return
+    default = Ref(RefKind.BRANCH, wanted.repository.default_branch)
+    if any(one.is_current and one.ref == default for one in await runs.namings_of(db, run_id)):
+        return
+    for attempt in await attempts.of_run(db, run_id):
+        stands_for_it = wanted.trust is Trust.TRUSTED or attempt.trust is Trust.UNTRUSTED
+        if attempt.asked_by is None and stands_for_it:
+            reason = f"(tested merged into {wanted.base_branch} instead)"
+            await attempts.ask_cancel(db, attempt.id, by="delivery", reason=reason)
 
 
 async def wanted_merged(desk: Desk, repository: Repository, pull: Mapping[str, Any]) -> Wanted:

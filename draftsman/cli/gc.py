@@ -89,7 +89,7 @@ def _is_id(text: str) -> bool:
 
 def keep_of(settings: Settings) -> Keep:
     """Return for how long rows are kept."""
-    return Keep(settings.log_days, settings.artifact_days, settings.audit_days)
+    return Keep(settings.log_days, settings.artifact_days, settings.audit_days, settings.delivery_days)
 
 
 async def clean(

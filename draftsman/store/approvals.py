@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from draftsman.domain.run import RunState, Trust
 from draftsman.store import audit
 from draftsman.store.database import Database, clean
 
@@ -12,8 +13,8 @@ async def approve(db: Database, run_id: UUID, *, by: str, reason: str, asked: bo
     """Let the run's commit be executed. Call it inside a transaction.
 
     An attempt that GitHub shows as waiting ends, and another one is queued, since a check run that was completed stays
-    so; one that nobody was told about goes on. `asked` says that a person approved it. Returns the queued attempt, None
-    where none was waiting.
+    so; one that nobody was told about goes on. `asked` says that a person approved it: then one that was ended while it
+    waited is begun again. Returns the queued attempt, None where there was nothing to begin.
     """
     await db.execute("SELECT 1 FROM runs WHERE id = $1 FOR UPDATE", run_id)
     await db.execute(
@@ -25,7 +26,7 @@ async def approve(db: Database, run_id: UUID, *, by: str, reason: str, asked: bo
     waiting = await db.fetchrow("SELECT id, title FROM attempts WHERE run_id = $1 AND state = 'waiting'", run_id)
     await audit.record(db, actor=by, action="run.approved", run_id=run_id, reason=reason)
     if waiting is None:
-        return None
+        return await _queue(db, run_id, by) if asked and await _ended_waiting(db, run_id) else None
     if waiting["title"] is None:
         await db.execute("UPDATE attempts SET state = 'queued', version = version + 1 WHERE id = $1", waiting["id"])
         queued: UUID = waiting["id"]
@@ -37,6 +38,17 @@ async def approve(db: Database, run_id: UUID, *, by: str, reason: str, asked: bo
         clean(by),
     )
     return await _queue(db, run_id, by if asked else None)
+
+
+async def _ended_waiting(db: Database, run_id: UUID) -> bool:
+    """Return whether somebody ended the newest attempt before anything of it ran."""
+    newest = await db.fetchrow(
+        "SELECT trust, state, started_at, is_unwanted FROM attempts WHERE run_id = $1 ORDER BY number DESC LIMIT 1",
+        run_id,
+    )
+    if newest is None or newest["trust"] == Trust.TRUSTED or newest["is_unwanted"]:
+        return False
+    return newest["state"] == RunState.FINISHED and newest["started_at"] is None
 
 
 async def _queue(db: Database, run_id: UUID, asked_by: str | None) -> UUID:

@@ -79,19 +79,24 @@ async def speaks(db: Database, attempt_id: UUID, tier: Tier) -> bool:
     """Return whether GitHub is to show the attempt as the tier's check run of its commit.
 
     Of all attempts of the commit, whichever run they belong to, it is the newest that was asked for the tier; where
-    none was, the first of all, which says just that.
+    none was, the first of all, which says just that. A stranger's pull request with a commit of the repository's own
+    does not put its attempts before that one's, as long as something names it.
     """
     found: bool = await db.fetchval(
         """
         WITH ours AS (
             -- A transaction that began early and waited for its turn has an early time: within a run the number counts.
             SELECT b.id, b.run_id, b.number, $2 = ANY(b.tiers) AS asked,
+                   EXISTS (SELECT FROM run_refs n WHERE n.run_id = b.run_id AND n.is_current)
+                   AND first_value(b.trust = 'trusted' AND NOT b.is_unwanted)
+                       OVER (PARTITION BY b.run_id ORDER BY b.number DESC) AS is_own,
                    max(b.created_at) OVER (PARTITION BY b.run_id ORDER BY b.number) AS at
             FROM attempts a JOIN runs r ON r.id = a.run_id
             JOIN runs s ON s.repository_id = r.repository_id AND s.head_sha = r.head_sha
             JOIN attempts b ON b.run_id = s.id WHERE a.id = $1
         )
-        SELECT $1 = coalesce((SELECT id FROM ours WHERE asked ORDER BY at DESC, run_id DESC, number DESC LIMIT 1),
+        SELECT $1 = coalesce((SELECT id FROM ours WHERE asked
+                              ORDER BY is_own DESC, at DESC, run_id DESC, number DESC LIMIT 1),
                              (SELECT id FROM ours ORDER BY at, run_id, number LIMIT 1))
         """,
         attempt_id,

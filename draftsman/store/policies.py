@@ -99,23 +99,6 @@ async def clear(db: Database, full_name: str, names: Iterable[str] = FIELDS, *, 
     return await set_fields(db, full_name, dict.fromkeys(_known(names)), by=by)
 
 
-async def rename(db: Database, old: str, new: str, *, by: str = "delivery") -> None:
-    """Let the policy follow a repository to its new name. Call it inside a transaction.
-
-    What is set for the new name stays only where nothing was set for the old one: whoever has the old name next must
-    not inherit a policy, and neither must this repository.
-    """
-    if _key(old) == _key(new):
-        return
-    for name in sorted((_key(old), _key(new))):
-        await _lock(db, name)
-    if not (await stored(db, old)).explicit:
-        return
-    await db.execute("DELETE FROM policies WHERE repo = $1", _key(new))
-    await db.execute("UPDATE policies SET repo = $2 WHERE repo = $1", _key(old), _key(new))
-    await audit.record(db, actor=by, action="policy.renamed", repo=_key(new), before=_key(old))
-
-
 def _key(full_name: str) -> str:
     return clean(full_name).lower()
 

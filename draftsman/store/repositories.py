@@ -14,18 +14,24 @@ _COLUMNS = """
     p.installation_id AS repository_installation_id
 """
 
+_BY_NAME = ("repo_profiles", "policies")
+"""Tables whose rows belong to a repository by its name."""
+
 
 async def keep(db: Database, repository: Repository, *, formerly: str | None = None) -> None:
     """Insert the repository, or bring its name, branch and installation up to date. Call it inside a transaction.
 
     Where it has another name now, its profile and policy go with it, and take the place of what a repository that had
-    that name before left there. `formerly` is the OWNER/NAME that it is said to have had: what was set for that before
-    any event came goes with it, too, unless another repository is called so.
+    that name before left there. Whoever takes the name of a repository that we were not told of since inherits nothing:
+    what was set for that one is put aside until its new name is known. `formerly` is the OWNER/NAME that it is said to
+    have had: what was set for that before any event came goes with it, too, unless another repository is called so.
     """
-    before: str | None = await db.fetchval(
-        "SELECT lower(full_name) FROM repositories WHERE id = $1 FOR UPDATE", repository.id
+    before = await db.fetchrow(
+        "SELECT lower(full_name) AS name, is_gone FROM repositories WHERE id = $1 FOR UPDATE", repository.id
     )
     name = clean(repository.full_name)
+    if before is None or before["is_gone"] or before["name"] != name.lower():
+        await _set_aside(db, name.lower(), except_id=repository.id)
     await db.execute(
         """
         INSERT INTO repositories (id, full_name, clone_url, default_branch, private, installation_id)
@@ -41,8 +47,10 @@ async def keep(db: Database, repository: Repository, *, formerly: str | None = N
         repository.private,
         repository.installation_id,
     )
-    if before is not None and before != name.lower():
-        await _move(db, before, name.lower())
+    if before is not None and before["is_gone"]:
+        await _move(db, _aside(repository.id), name.lower())
+    elif before is not None and before["name"] != name.lower():
+        await _move(db, before["name"], name.lower())
     if formerly is not None and not await _is_taken(db, formerly):
         await _move(db, clean(formerly).lower(), name.lower())
 
@@ -54,8 +62,23 @@ async def _is_taken(db: Database, full_name: str) -> bool:
     return found
 
 
+def _aside(repository_id: int) -> str:
+    """Return the key under which the profile and policy of a repository are kept whose name is not known."""
+    return f"#{repository_id}"
+
+
+async def _set_aside(db: Database, name: str, *, except_id: int) -> None:
+    rows = await db.fetch(
+        "UPDATE repositories SET is_gone = true WHERE lower(full_name) = $1 AND id <> $2 AND NOT is_gone RETURNING id",
+        name,
+        except_id,
+    )
+    for row in rows:
+        await _move(db, name, _aside(row["id"]))
+
+
 async def _move(db: Database, before: str, after: str) -> None:
-    for table in ("repo_profiles", "policies"):
+    for table in _BY_NAME:
         await db.execute(
             f"WITH mine AS (SELECT 1 FROM {table} WHERE repo = $1) "  # noqa: S608
             f"DELETE FROM {table} WHERE repo = $2 AND EXISTS (SELECT FROM mine)",
@@ -66,14 +89,18 @@ async def _move(db: Database, before: str, after: str) -> None:
 
 
 async def gone(db: Database, repository_id: int) -> list[UUID]:
-    """Note that GitHub has the repository no more, and drop its policy: another one of that name is not meant.
+    """Note that GitHub has the repository no more, and drop its profile and policy: another of that name is not meant.
 
     Returns the attempts that are not finished.
     """
-    await db.execute("UPDATE repositories SET is_gone = true, updated_at = now() WHERE id = $1", repository_id)
-    await db.execute(
-        "DELETE FROM policies WHERE repo = (SELECT lower(full_name) FROM repositories WHERE id = $1)", repository_id
+    name = await db.fetchval(
+        "UPDATE repositories SET is_gone = true, updated_at = now() WHERE id = $1 AND NOT is_gone "
+        "RETURNING lower(full_name)",
+        repository_id,
     )
+    for table in _BY_NAME:
+        # Where another one has the name already, only what was put aside was this one's.
+        await db.execute(f"DELETE FROM {table} WHERE repo = ANY($1)", [name, _aside(repository_id)])  # noqa: S608
     rows = await db.fetch(
         "SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id "
         "WHERE r.repository_id = $1 AND a.state <> 'finished'",

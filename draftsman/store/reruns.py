@@ -56,7 +56,7 @@ async def ask(
     )
     if newest is not None and newest["state"] != RunState.FINISHED:
         return await _join(db, newest, by, tiers, rebuild)
-    trust = Trust.TRUSTED if newest is None else Trust(newest["trust"])
+    trust = Trust.UNTRUSTED if newest is None else Trust(newest["trust"])
     approved = await db.fetchval("SELECT EXISTS (SELECT FROM approvals WHERE run_id = $1)", run_id)
     if trust is Trust.UNTRUSTED and not approved:
         return Rerun(Asked.WAITING)

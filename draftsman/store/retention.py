@@ -14,11 +14,12 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how many days logs, artifacts and audit rows are kept, counted from their attempt's end."""
+    """For how many days rows are kept: those of attempts from their end, all others from their own."""
 
     log_days: float = 30
     artifact_days: float = 14
     audit_days: float = 365
+    delivery_days: float = 30
 
 
 _OLD = {
@@ -28,12 +29,20 @@ _OLD = {
     ),
     "artifacts": ("artifacts", "created_at < now() - $1::interval"),
     "audit rows": ("audit_events", "at < now() - $1::interval"),
+    "deliveries": ("deliveries", "received_at < now() - $1::interval"),
+    "tasks": ("tasks", "state <> 'open' AND ended_at < now() - $1::interval"),
 }
 
 
 async def old_rows(pool: Pool[Any], keep: Keep, *, dry_run: bool) -> dict[str, int]:
     """Remove what is older than it is kept, and return how many rows of each kind; with `dry_run`, count them only."""
-    days = {"log chunks": keep.log_days, "artifacts": keep.artifact_days, "audit rows": keep.audit_days}
+    days = {
+        "log chunks": keep.log_days,
+        "artifacts": keep.artifact_days,
+        "audit rows": keep.audit_days,
+        "deliveries": keep.delivery_days,
+        "tasks": keep.delivery_days,
+    }
     return {kind: await _old(pool, kind, timedelta(days=days[kind]), dry_run=dry_run) for kind in _OLD}
 
 

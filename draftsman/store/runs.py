@@ -84,6 +84,11 @@ async def start_late(db: Database, wanted: Wanted, *, delivery: str | None) -> W
     return decided.when
 
 
+def late_lane(run_id: UUID) -> str:
+    """Return the lane of the tasks that wait for the end of the run's attempt."""
+    return f"run:{run_id}"
+
+
 def _late(run_id: UUID, wanted: Wanted) -> tasks.TaskWanted:
     detail = {
         "repository_id": wanted.repository.id,
@@ -93,7 +98,7 @@ def _late(run_id: UUID, wanted: Wanted) -> tasks.TaskWanted:
         "name": wanted.ref.name,
         "trust": str(wanted.trust),
     }
-    return tasks.TaskWanted(START_LATE, f"run:{run_id}", detail)
+    return tasks.TaskWanted(START_LATE, late_lane(run_id), detail)
 
 
 async def _attach(db: Database, run_id: UUID, wanted: Wanted, delivery: str | None) -> None:

@@ -156,6 +156,18 @@ async def wake(db: Database, installation_id: int) -> None:
     )
 
 
+async def drop(db: Database, kinds: Sequence[str], lanes: Sequence[str], *, reason: str) -> int:
+    """Give up the open tasks of these kinds in these lanes, and return how many those were."""
+    rows = await db.fetch(
+        "UPDATE tasks SET state = 'given_up', error = $3, ended_at = now() "
+        "WHERE kind = ANY($1) AND lane = ANY($2) AND state = 'open' RETURNING id",
+        list(kinds),
+        list(lanes),
+        clean(reason),
+    )
+    return len(rows)
+
+
 async def seconds_to_next(db: Database) -> float | None:
     """Return the seconds until the next task that is first in its lane is due, None where none is open."""
     found: float | None = await db.fetchval(

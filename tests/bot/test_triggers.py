@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,3 +155,18 @@ def test_a_hostile_payload_is_decided_never_raised(event: str, place: tuple[str,
     if decision.wanted:
         assert isinstance(decision.wanted.repository.id, int)
         assert 0 < decision.wanted.repository.id < 2**63
+
+
+def test_a_branch_of_the_merge_queue_that_is_deleted_ends_its_entry() -> None:
+    gone = push(ref="refs/heads/gh-readonly-queue/main/pr-1-abc", deleted=True, after="0" * 40)
+    [task] = decide("push", gone, RULES).tasks
+    assert (task.kind, task.detail["kind"]) == ("follow", "merge_group")
+
+
+def test_a_requested_check_suite_is_looked_at_before_anything_runs_trusted() -> None:
+    suite = {"head_sha": SHA, "head_branch": "main", "app": {"id": 5}, "head_commit": None}
+    payload = {"action": "requested", "check_suite": suite, "repository": REPOSITORY}
+    decision = decide("check_suite", payload, replace(RULES, app_id="5"))
+    assert decision.wanted is None
+    assert [(task.kind, task.detail.get("action")) for task in decision.tasks] == [("rerun", "start"), ("follow", None)]
+    assert decide("check_suite", payload, replace(RULES, app_id="6")).tasks == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,6 +80,18 @@ def refusal(verb: Verb, permission: Permission = Permission.READ, **fields: Any)
     refused = may(verb, asker, pull_allowed=fields.get("pull_allowed", True))
     assert isinstance(refused, Refused)
     return refused.sentence
+
+
+def test_an_author_does_not_steer_the_checks_of_a_commit_that_others_name_as_well() -> None:
+    author, maintainer = Permission.READ, Permission.WRITE
+    for pull_allowed in (True, False):
+        for verb in (Verb.TEST, Verb.CANCEL):
+            asker = Asker("stranger", "acme/widgets", author, is_author=True)
+            refused = may(verb, asker, pull_allowed=pull_allowed, named_elsewhere=True)
+            assert refused is not None
+            assert "names this commit too" in refused.sentence
+            assert may(verb, replace(asker, permission=maintainer), pull_allowed=True, named_elsewhere=True) is None
+    assert may(Verb.LOGS, asker, pull_allowed=True, named_elsewhere=True) is None
 
 
 def test_a_refusal_says_why_and_who_can() -> None:

@@ -19,9 +19,11 @@ FAST, FULL = CHECKED_TIERS
 MERGE = merge_subject("b" * 40)
 
 
-async def start(pool: Pool[Any], *, subject: str = HEAD, number: int = 1, branch: str = "main") -> UUID:
+async def start(
+    pool: Pool[Any], *, subject: str = HEAD, number: int = 1, branch: str = "main", trust: Trust = Trust.TRUSTED
+) -> UUID:
     """The attempt of a commit's run."""
-    wanted = Wanted(WIDGETS, f"{number:040x}", Ref(RefKind.BRANCH, branch), Trust.TRUSTED, subject=subject)
+    wanted = Wanted(WIDGETS, f"{number:040x}", Ref(RefKind.BRANCH, branch), trust, subject=subject)
     async with pool.acquire() as connection, connection.transaction():
         started = await runs.start(connection, wanted, delivery=None)
     assert started.attempt_id is not None
@@ -59,6 +61,15 @@ async def test_the_newest_attempt_of_all_runs_speaks(pool: Pool[Any]) -> None:
     again = await ask(pool, run_id)
     assert await speaker(pool, FAST) == await speaker(pool, FULL) == again
     assert (await runs.of_commit(pool, WIDGETS.id, f"{1:040x}"))[0] == run_id
+
+
+async def test_a_strangers_pull_request_does_not_speak_for_a_commit_of_the_repositorys_own(pool: Pool[Any]) -> None:
+    own = await start(pool)
+    run_id = await finish(pool)
+    stranger = await start(pool, subject=MERGE, trust=Trust.UNTRUSTED)
+    assert await speaker(pool, FAST) == own
+    await pool.execute("UPDATE run_refs SET is_current = false WHERE run_id = $1", run_id)
+    assert await speaker(pool, FAST) == stranger
 
 
 async def test_a_tier_is_spoken_for_by_the_newest_that_was_asked_for_it_else_by_the_first(pool: Pool[Any]) -> None:

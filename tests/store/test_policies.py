@@ -66,19 +66,3 @@ async def test_changes_at_the_same_moment_are_all_kept(pool: Pool[Any]) -> None:
     await asyncio.gather(*(policies.change(pool, REPO, adding(f"u{number}"), by="ada") for number in range(6)))
     kept = await policies.get(pool, REPO, RepoPolicy())
     assert sorted(kept.trusted) == [f"u{number}" for number in range(6)]
-
-
-async def rename(pool: Pool[Any], old: str, new: str) -> None:
-    async with pool.acquire() as connection, connection.transaction():
-        await policies.rename(connection, old, new)
-
-
-async def test_a_policy_follows_its_repository_and_nobody_inherits_it(pool: Pool[Any]) -> None:
-    await put(pool, approval="open")
-    await put(pool, "acme/gears", approval="never", run_tags=True)
-    await rename(pool, "Acme/Widgets", "Acme/Gears")
-    assert (await policies.stored(pool, REPO)).explicit == {}
-    assert (await policies.stored(pool, "acme/gears")).explicit == {"approval": ApprovalPolicy.OPEN}
-    await rename(pool, "acme/gears", "ACME/GEARS")
-    await rename(pool, "acme/none", "acme/gears")
-    assert (await policies.stored(pool, "acme/gears")).explicit == {"approval": ApprovalPolicy.OPEN}
