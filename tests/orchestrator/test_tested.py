@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from draftsman.domain.errors import SourceError
 from draftsman.domain.plan import Plan
 from draftsman.domain.run import Naming, Ref, RefKind
+from orchestrator import tested
 from orchestrator.history import changed_files
 from orchestrator.source import Remote
 from orchestrator.tested import fetch_tested, lines_changed, of_merge, skipped_by_filters, skipped_by_marker
@@ -172,3 +174,24 @@ async def test_a_marker_in_the_heads_message_ends_it_where_markers_count(reposit
     assert await skipped_by_marker(repository.order(head), repository.mirror) is None
     other = repository.order(base, skip_markers=("[skip ci]",))
     assert await skipped_by_marker(other, repository.mirror) is None
+
+
+async def test_a_remote_that_is_away_for_a_moment_is_asked_again(
+    repository: LocalRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tested, "_FETCHED_AGAIN_AFTER", (0.01, 0.01))
+    sha = repository.commit({"a.py": "1\n"})
+    order = repository.order(sha)
+    there = await order.remote()
+    away = Remote("acme/widgets", "http://127.0.0.1:9/acme/widgets.git")
+    answers = [away, away, there]
+
+    async def remote() -> Remote:
+        return answers.pop(0)
+
+    found = await fetch_tested(replace(order, remote=remote), repository.mirror)
+    assert (found.sha, answers) == (sha, [])
+    answers += [away] * 3
+    with pytest.raises(SourceError, match="could not be fetched"):
+        await fetch_tested(replace(order, remote=remote, sha=GONE), repository.mirror)
+    assert answers == []

@@ -9,63 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-MAIN, RELEASE = "main", "release"
+from tests.scenario.scenes import MAIN, PLACES, RELEASE, Branch, Event, Head, Proposal, Scene
+
 STRANGER = "passer-by"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A repository; `forks` is the login that contributes from a fork, `weight` how much happens there."""
-
-    name: str
-    weight: int
-    forks: str = ""
-    has_queue: bool = False
-    has_checks: bool = False
-    policy: tuple[tuple[str, object], ...] = ()
-
-    @property
-    def is_gated(self) -> bool:
-        return ("approval", "approve-all") in self.policy
-
-
-PLACES = (
-    Place("words", 5, policy=(("run_tags", True),)),
-    Place("lines", 4, policy=(("run_tags", True),)),
-    Place("pages", 4),
-    Place("open", 4, forks="fern", policy=(("approval", "open"),)),
-    Place("gate", 4, forks="gail", policy=(("approval", "approve-all"),)),
-    Place("queue", 4, has_queue=True),
-    Place("notes", 1, has_checks=True),
-)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that somebody does. `name` is of a branch, a pull request or a tag; `commit` a label of a commit."""
-
-    kind: str
-    place: str
-    name: str = ""
-    commit: str = ""
-    text: str = ""
-    more: str = ""
-
-
-@dataclass(frozen=True)
-class Head:
-    """Something that names a commit at the end of the day: a `branch`, `pull`, `tag` or `group`.
-
-    `is_sure` says that what is shown there does not depend on who was quicker: a branch that is there, a pull request
-    that is open. Of others it is asked that nothing is unfinished.
-    """
-
-    kind: str
-    place: str
-    name: str
-    is_sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,67 +22,6 @@ class Day:
 
     acts: tuple[tuple[Event, ...], ...]
     heads: tuple[Head, ...]
-
-
-@dataclass(eq=False)
-class _Branch:
-    name: str
-    is_fork: bool = False
-    commits: list[str] = field(default_factory=list)
-    exists: bool = True
-    is_skipping: bool = False
-
-
-@dataclass(eq=False)
-class _Pull:
-    name: str
-    branch: _Branch
-    base: str = MAIN
-    is_open: bool = True
-    is_draft: bool = False
-    is_merged: bool = False
-    queued: str = ""
-    was_withdrawn: bool = False
-
-
-@dataclass(eq=False)
-class _Scene:
-    """What a repository looks like while the day is made up. `moved`, `still` and `kept` are of this act.
-
-    `moved`: something happened to it. `still`: somebody acted on what it shows, so nothing may happen to it any more.
-    `kept`: somebody wrote there, so it stays open.
-    """
-
-    place: Place
-    branches: dict[str, _Branch] = field(default_factory=dict)
-    pulls: dict[str, _Pull] = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
-    skipped: set[str] = field(default_factory=set)
-    renamed: int = 0
-    strangers: int = 0
-    costs: int = 0
-    moved: set[object] = field(default_factory=set)
-    still: set[object] = field(default_factory=set)
-    kept: set[object] = field(default_factory=set)
-
-    def free(self, *, fork: bool = False) -> list[_Branch]:
-        """Branches that somebody may push to now."""
-        held = {pull.branch for pull in self.pulls.values() if pull.is_open and pull.queued == "waiting"}
-        return [b for b in self.branches.values() if b.exists and b.is_fork == fork and b not in self.still | held]
-
-    def loose(self, *, is_open: bool = True) -> list[_Pull]:
-        """Pull requests that something may happen to now."""
-        found = [p for p in self.pulls.values() if p.is_open == is_open and not p.is_merged]
-        return [p for p in found if not {p, p.branch} & self.still and p.queued != "waiting"]
-
-    def at_rest(self) -> list[_Pull]:
-        """Open pull requests to which nothing happened in this act."""
-        busy = self.moved | self.still | self.kept
-        found = [p for p in self.pulls.values() if p.is_open and not {p, p.branch} & busy]
-        return [p for p in found if p.queued != "waiting"]
-
-    def named(self, branch: _Branch) -> list[_Pull]:
-        return [pull for pull in self.pulls.values() if pull.branch is branch]
 
 
 def make_day(seed: int, *, events: int = 200, acts: int = 4) -> Day:
@@ -149,12 +36,12 @@ class _Author:
         self._luck = luck
         self._numbers = 0
         self._scenes = [
-            _Scene(place, {name: _Branch(name, commits=["first"]) for name in (MAIN, RELEASE)}) for place in PLACES
+            Scene(place, {name: Branch(name, commits=["first"]) for name in (MAIN, RELEASE)}) for place in PLACES
         ]
-        self._acts: Sequence[tuple[int, Callable[[_Scene], Event | None]]] = (
-            (4, self._push),
-            (4, self._new_branch),
-            (4, self._force),
+        self._acts: Sequence[tuple[int, Callable[[Scene], Event | None]]] = (
+            (3, self._push),
+            (3, self._new_branch),
+            (3, self._force),
             (6, self._go_back),
             (3, self._delete),
             (3, self._tag),
@@ -167,11 +54,11 @@ class _Author:
             (2, self._base),
             (2, self._merge),
             (9, self._say),
-            (9, self._steer),
-            (9, self._rerun),
+            (12, self._steer),
+            (12, self._rerun),
             (12, self._approve),
-            (10, self._queue),
-            (6, self._leave_queue),
+            (15, self._queue),
+            (12, self._leave_queue),
             (1, self._rename),
         )
 
@@ -179,12 +66,26 @@ class _Author:
         for scene in self._scenes:
             scene.moved, scene.still, scene.kept = set(), set(), set()
         weights = [scene.place.weight for scene in self._scenes]
+        for happens, name in self._openings():
+            scene = next(scene for scene in self._scenes if scene.place.name == name)
+            if (event := happens(scene)) is not None:
+                events -= 1
+                yield event
         while events:
             [scene] = self._luck.choices(self._scenes, weights)
             [happens] = self._luck.choices([kind for _, kind in self._acts], [weight for weight, _ in self._acts])
             if (event := happens(scene)) is not None:
                 events -= 1
                 yield event
+
+    def _openings(self) -> Sequence[tuple[Callable[[Scene], Event | None], str]]:
+        """What no day is without. First there has to be something, then somebody can act on what it shows."""
+        begin = [(self._new_branch, "notes"), (self._open, "notes"), (self._new_branch, "queue"), (self._open, "queue")]
+        begin += [(self._new_branch, "gate"), (self._open, "gate")] * 3
+        begin += [(self._new_branch, "words"), (self._open, "words"), (self._new_branch, "open"), (self._open, "open")]
+        go_on = [(self._approve, "gate"), (self._approve, "gate"), (self._queue, "queue"), (self._leave_queue, "queue")]
+        go_on += [(self._push, "notes"), (self._rerun, "words"), (self._steer, "open"), (self._steer, "gate")]
+        return go_on if self._numbers else begin
 
     def heads(self) -> Iterator[Head]:
         for scene in self._scenes:
@@ -202,10 +103,10 @@ class _Author:
             for tag in scene.tags:
                 yield Head("tag", place, tag)
 
-    def _one(self, found: Sequence[_Branch]) -> _Branch | None:
+    def _one(self, found: Sequence[Branch]) -> Branch | None:
         return self._luck.choice(found) if found else None
 
-    def _one_pull(self, found: Sequence[_Pull]) -> _Pull | None:
+    def _one_pull(self, found: Sequence[Proposal]) -> Proposal | None:
         return self._luck.choice(found) if found else None
 
     def _new(self, kind: str) -> str:
@@ -213,17 +114,17 @@ class _Author:
         return f"{kind}-{self._numbers}"
 
     @staticmethod
-    def _costly(scene: _Scene) -> bool:
+    def _costly(scene: Scene) -> bool:
         """Whether the repository has had its share: its checks need a container."""
         scene.costs += scene.place.has_checks
         return scene.costs > 8
 
-    def _touch(self, scene: _Scene, branch: _Branch) -> None:
+    def _touch(self, scene: Scene, branch: Branch) -> None:
         scene.moved |= {branch, *scene.named(branch)}
 
     # Code.
 
-    def _commit(self, scene: _Scene, branch: _Branch, *, kind: str, parent: str = "") -> Event | None:
+    def _commit(self, scene: Scene, branch: Branch, *, kind: str, parent: str = "") -> Event | None:
         if self._costly(scene):
             return None
         self._touch(scene, branch)
@@ -236,22 +137,22 @@ class _Author:
         message = "Words only [skip ci]" if branch.is_skipping else "Change"
         return Event(kind, scene.place.name, branch.name, label, message, parent)
 
-    def _push(self, scene: _Scene) -> Event | None:
+    def _push(self, scene: Scene) -> Event | None:
         free = [*scene.free(), *scene.free(fork=True)]
         if scene.place.has_checks:
             free = [branch for branch in free if branch.name not in (MAIN, RELEASE)]
         branch = self._one(free)
         return None if branch is None else self._commit(scene, branch, kind="push")
 
-    def _new_branch(self, scene: _Scene) -> Event | None:
+    def _new_branch(self, scene: Scene) -> Event | None:
         is_fork = bool(scene.place.forks) and self._luck.random() < 0.8
-        branch = _Branch(self._new("fork-branch" if is_fork else "branch"), is_fork)
+        branch = Branch(self._new("fork-branch" if is_fork else "branch"), is_fork)
         event = self._commit(scene, branch, kind="push")
         if event is not None:
             scene.branches[branch.name] = branch
         return event
 
-    def _force(self, scene: _Scene) -> Event | None:
+    def _force(self, scene: Scene) -> Event | None:
         free = [b for b in (*scene.free(), *scene.free(fork=True)) if b.name not in (MAIN, RELEASE)]
         branch = self._one(free)
         if branch is None:
@@ -259,7 +160,7 @@ class _Author:
         parent = self._luck.choice(["first", *branch.commits[:-1]])
         return self._commit(scene, branch, kind="push", parent=parent)
 
-    def _go_back(self, scene: _Scene) -> Event | None:
+    def _go_back(self, scene: Scene) -> Event | None:
         """A branch names an earlier commit of its own again; one that was deleted is restored."""
         gone = [b for b in scene.branches.values() if not b.exists and b not in scene.still]
         moving = [b for b in (*scene.free(), *scene.free(fork=True)) if not b.is_skipping]
@@ -275,7 +176,7 @@ class _Author:
         branch.commits.append(label)
         return Event("point", scene.place.name, branch.name, label)
 
-    def _delete(self, scene: _Scene) -> Event | None:
+    def _delete(self, scene: Scene) -> Event | None:
         free = [b for b in (*scene.free(), *scene.free(fork=True)) if b.name not in (MAIN, RELEASE)]
         branch = self._one([b for b in free if not b.is_skipping and not set(scene.named(b)) & scene.kept])
         if branch is None:
@@ -287,7 +188,7 @@ class _Author:
             pull.is_open = False
         return Event("delete", scene.place.name, branch.name)
 
-    def _tag(self, scene: _Scene) -> Event | None:
+    def _tag(self, scene: Scene) -> Event | None:
         found = [label for b in scene.branches.values() if not b.is_fork for label in b.commits]
         labels = [label for label in found if label not in scene.skipped | {"first"}]
         if not labels or self._costly(scene):
@@ -298,34 +199,34 @@ class _Author:
 
     # Pull requests.
 
-    def _open(self, scene: _Scene) -> Event | None:
+    def _open(self, scene: Scene) -> Event | None:
         taken = {pull.branch for pull in scene.pulls.values() if pull.is_open}
         free = [b for b in (*scene.free(), *scene.free(fork=True)) if b.name not in (MAIN, RELEASE)]
         branch = self._one([b for b in free if b not in taken])
         if branch is None:
             return None
         is_draft = not branch.is_skipping and self._luck.random() < 0.25
-        pull = _Pull(self._new("pull"), branch, is_draft=is_draft)
+        pull = Proposal(self._new("pull"), branch, is_draft=is_draft)
         scene.pulls[pull.name] = pull
         self._touch(scene, branch)
         return Event("open", scene.place.name, pull.name, text=branch.name, more="draft" if is_draft else "")
 
-    def _changed(self, scene: _Scene, kind: str, pull: _Pull | None, **more: str) -> Event | None:
+    def _changed(self, scene: Scene, kind: str, pull: Proposal | None, **more: str) -> Event | None:
         if pull is None:
             return None
         self._touch(scene, pull.branch)
         return Event(kind, scene.place.name, pull.name, **more)
 
-    def _withdrawable(self, scene: _Scene) -> list[_Pull]:
+    def _withdrawable(self, scene: Scene) -> list[Proposal]:
         return [p for p in scene.loose() if p not in scene.kept and not p.branch.is_skipping]
 
-    def _close(self, scene: _Scene) -> Event | None:
+    def _close(self, scene: Scene) -> Event | None:
         pull = self._one_pull(self._withdrawable(scene))
         if pull is not None:
             pull.is_open, pull.was_withdrawn = False, True
         return self._changed(scene, "close", pull)
 
-    def _reopen(self, scene: _Scene) -> Event | None:
+    def _reopen(self, scene: Scene) -> Event | None:
         taken = {pull.branch for pull in scene.pulls.values() if pull.is_open}
         found = [p for p in scene.loose(is_open=False) if p.branch.exists and p.branch not in taken]
         pull = self._one_pull(found)
@@ -333,28 +234,28 @@ class _Author:
             pull.is_open = True
         return self._changed(scene, "reopen", pull)
 
-    def _ready(self, scene: _Scene) -> Event | None:
+    def _ready(self, scene: Scene) -> Event | None:
         pull = self._one_pull([p for p in scene.loose() if p.is_draft])
         if pull is not None:
             pull.is_draft = False
         return self._changed(scene, "ready", pull)
 
-    def _draft(self, scene: _Scene) -> Event | None:
+    def _draft(self, scene: Scene) -> Event | None:
         pull = self._one_pull([p for p in self._withdrawable(scene) if not p.is_draft])
         if pull is not None:
             pull.is_draft, pull.was_withdrawn = True, True
         return self._changed(scene, "draft", pull)
 
-    def _retitle(self, scene: _Scene) -> Event | None:
+    def _retitle(self, scene: Scene) -> Event | None:
         return self._changed(scene, "retitle", self._one_pull(scene.loose()), text=self._new("title"))
 
-    def _base(self, scene: _Scene) -> Event | None:
+    def _base(self, scene: Scene) -> Event | None:
         pull = self._one_pull([p for p in scene.loose() if p.base == MAIN and not p.queued])
         if pull is not None:
             pull.base = RELEASE
         return self._changed(scene, "base", pull, text=RELEASE)
 
-    def _merge(self, scene: _Scene) -> Event | None:
+    def _merge(self, scene: Scene) -> Event | None:
         found = [p for p in self._withdrawable(scene) if not p.is_draft]
         queued = any(p.queued == "waiting" for p in scene.pulls.values())
         pull = self._one_pull([p for p in found if scene.branches[p.base] not in scene.still])
@@ -368,7 +269,7 @@ class _Author:
 
     # The merge queue.
 
-    def _queue(self, scene: _Scene) -> Event | None:
+    def _queue(self, scene: Scene) -> Event | None:
         found = [p for p in scene.loose() if not p.is_draft and not p.branch.is_skipping and p.base == MAIN]
         pull = self._one_pull([p for p in found if not p.queued])
         if not scene.place.has_queue or pull is None:
@@ -376,7 +277,7 @@ class _Author:
         pull.queued = "waiting"
         return self._changed(scene, "queue", pull)
 
-    def _leave_queue(self, scene: _Scene) -> Event | None:
+    def _leave_queue(self, scene: Scene) -> Event | None:
         waiting = [p for p in scene.pulls.values() if p.queued == "waiting"]
         # What stands behind another one is merged anew: dictionaries keep no order of a queue, so one leaves alone.
         if len(waiting) != 1 or waiting[0] in scene.kept or scene.branches[MAIN] in scene.still:
@@ -394,7 +295,7 @@ class _Author:
 
     # What people say and press.
 
-    def _say(self, scene: _Scene) -> Event | None:
+    def _say(self, scene: Scene) -> Event | None:
         """A comment whose answer is the same whether the pull request moves or not."""
         pull = self._one_pull(scene.loose())
         if pull is None or self._costly(scene):
@@ -409,15 +310,15 @@ class _Author:
         scene.kept.add(pull)
         return Event("comment", scene.place.name, pull.name, text=text, more=by)
 
-    def _rest(self, scene: _Scene) -> _Pull | None:
-        pull = self._one_pull(scene.at_rest())
+    def _rest(self, scene: Scene, suits: Callable[[Proposal], bool] = lambda _: True) -> Proposal | None:
+        pull = self._one_pull([pull for pull in scene.at_rest() if suits(pull)])
         if pull is not None and not self._costly(scene):
             scene.still |= {pull, pull.branch}
             scene.kept.add(pull)
             return pull
         return None
 
-    def _steer(self, scene: _Scene) -> Event | None:
+    def _steer(self, scene: Scene) -> Event | None:
         """A comment that asks for something about what GitHub shows."""
         said = ["/plan", "/logs", "/plan\n/help", "/approve {head}", "/approve", "/test"]
         pull = self._rest(scene)
@@ -425,21 +326,21 @@ class _Author:
             return None
         return Event("comment", scene.place.name, pull.name, text=self._luck.choice(said), more="octocat")
 
-    def _approve(self, scene: _Scene) -> Event | None:
-        pull = self._rest(scene) if scene.place.is_gated else None
-        if pull is None or pull.is_draft or not pull.branch.is_fork:
+    def _approve(self, scene: Scene) -> Event | None:
+        pull = self._rest(scene, lambda one: one.branch.is_fork and not one.is_draft) if scene.place.is_gated else None
+        if pull is None:
             return None
         if self._luck.random() < 0.5:
             return Event("approve", scene.place.name, pull.name)
         return Event("comment", scene.place.name, pull.name, text="/approve {head}", more="octocat")
 
-    def _rerun(self, scene: _Scene) -> Event | None:
-        pull = self._rest(scene)
-        if pull is None or pull.branch.is_skipping:
+    def _rerun(self, scene: Scene) -> Event | None:
+        pull = self._rest(scene, lambda one: not one.branch.is_skipping)
+        if pull is None:
             return None
         return Event("rerun", scene.place.name, pull.name, text=self._luck.choice(["fast", "full", "all", "failed"]))
 
-    def _rename(self, scene: _Scene) -> Event | None:
+    def _rename(self, scene: Scene) -> Event | None:
         if scene.place.name not in ("words", "open") or scene.renamed >= 2:
             return None
         scene.renamed += 1

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from tests.github import CheckRun, Comment, Pull, Repository
 from tests.scenario.conftest import EVENTS, World
-from tests.scenario.days import MAIN, PLACES, RELEASE, Day, Event, Head, Place
+from tests.scenario.days import Day
 from tests.scenario.samples import WORDS, checks
+from tests.scenario.scenes import MAIN, PLACES, RELEASE, Event, Head, Place
 
 NOTES = 120
 """Annotations of a check run: more than GitHub takes at once."""

@@ -66,3 +66,14 @@ async def test_a_bad_day_ends_as_a_quiet_one(seed: int) -> None:
     (quiet, wrong_on_quiet), (bad, wrong_on_bad) = await asyncio.gather(play(day, None), play(day, seed))
     assert (wrong_on_quiet, wrong_on_bad) == ([], [])
     assert bad == quiet
+    told = str(quiet)
+    for said in (
+        "neutral",
+        "action_required",
+        "rocket",
+        "confused",
+        "nothing was run",
+        "draftsman:reply",
+        "120, ['note 1'",
+    ):
+        assert said in told, "the day had nothing to show of this sort"

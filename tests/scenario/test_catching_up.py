@@ -11,13 +11,14 @@ import pytest
 from tests.github import GitHubStandIn
 from tests.product import Product, running, scratch_folder
 from tests.scenario.conftest import NOWHERE, SETTINGS, World
-from tests.scenario.days import MAIN, Head, make_day
+from tests.scenario.days import make_day
 from tests.scenario.playing import Seen, Stage, at_rest
 from tests.scenario.samples import NAMES, WORDS
+from tests.scenario.scenes import MAIN, Head
 
 pytestmark = [pytest.mark.scenario, pytest.mark.engine]
 
-DAY = make_day(4, events=60, acts=2)
+DAY = make_day(1, events=60, acts=2)
 """Thirty events while Draftsman is there, so that it knows the repositories, and thirty while it is away."""
 
 SOON = {**SETTINGS, "DRAFTSMAN_RECOVERY_SECONDS": "1"}
