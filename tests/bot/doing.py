@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,9 +62,9 @@ async def left(pool: Pool[Any]) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
-async def add(pool: Pool[Any], kind: str = "follow", lane: str = "7:branch:main", **detail: Any) -> None:
-    """A task of no delivery."""
-    await tasks.add(pool, TaskWanted(kind, lane, detail), delivery=None)
+async def add(pool: Pool[Any], kind: str = "follow", *, detail: Mapping[str, Any] | None = None) -> None:
+    """A task of no delivery, all of one lane."""
+    await tasks.add(pool, TaskWanted(kind, "7:branch:main", detail or {}), delivery=None)
 
 
 async def send(served: Served, event: str, payload: Any, *, guid: str | None = None) -> tuple[int, str]:
