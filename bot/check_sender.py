@@ -161,6 +161,8 @@ class _OneCheckRun:
             if not isinstance(found, list):
                 raise GitHubError("GitHub answered a list of check runs with something else.", status=502)
             for run in found:
+                if not self._github.is_own_app(run.get("app")):
+                    continue  # any App can give a check run any name and external_id
                 if run.get("external_id") == self.body.external_id and not _was_replaced(run, self.body):
                     digest = f"{run.get('status')}:{run.get('conclusion') or ''}:"
                     return Shown(_whole_number(run, "id"), _whole_number(run, "output", "annotations_count"), digest)

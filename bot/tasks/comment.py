@@ -119,8 +119,8 @@ async def _is_flooding(thread: _Thread, task: Task) -> bool:
 
 async def _comments(thread: _Thread, task: Task) -> int:
     """Return how many comments with commands the person wrote in the repository within the hour."""
-    return await tasks.count_by(
-        thread.desk.pool, task.kind, repository_id=thread.repository.id, by=task.detail["by"], within_seconds=3600
+    return await tasks.count_like(
+        thread.desk.pool, task, repository_id=thread.repository.id, by=task.detail["by"], within_seconds=3600
     )
 
 

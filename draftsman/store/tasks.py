@@ -190,13 +190,15 @@ async def was_wanted(db: Database, task: Task, same: Mapping[str, Any]) -> bool:
     return found
 
 
-async def count_by(db: Database, kind: str, *, repository_id: int, by: str, within_seconds: float) -> int:
-    """Return how many tasks of the kind this person caused in the repository lately."""
+async def count_like(db: Database, task: Task, *, repository_id: int, by: str, within_seconds: float) -> int:
+    """Return how many tasks of this one's kind the person caused in the repository lately, this one the last."""
     count: int = await db.fetchval(
-        "SELECT count(*) FROM tasks WHERE kind = $1 AND detail @> $2 AND created_at > now() - $3::interval",
-        kind,
+        "SELECT count(*) FROM tasks "
+        "WHERE kind = $1 AND detail @> $2 AND created_at > now() - $3::interval AND id <= $4",
+        task.kind,
         {"repository_id": repository_id, "by": by},
         timedelta(seconds=within_seconds),
+        task.id,
     )
     return count
 
