@@ -69,11 +69,6 @@ class Answer:
     headers: Mapping[str, str]
     body: Any
 
-    def is_own_app(self, app: object) -> bool:
-        """Return whether this is our App, as an answer of GitHub's shows it."""
-        known = app if isinstance(app, Mapping) else {}
-        return self._app_id in (str(known.get("id")), known.get("client_id"))
-
     @property
     def etag(self) -> str | None:
         """Return what names this state of the answer, None where GitHub gave no name."""
@@ -142,6 +137,11 @@ class GitHub:
         self._tokens: dict[_TokenKey, asyncio.Task[_Token]] = {}
         self._budgets: dict[int, Budget] = {}
         self._app_jwt()
+
+    def is_own_app(self, app: object) -> bool:
+        """Return whether this is our App, as an answer of GitHub's shows it."""
+        known = app if isinstance(app, Mapping) else {}
+        return self._app_id in (str(known.get("id")), known.get("client_id"))
 
     @property
     def clock_ahead(self) -> float:

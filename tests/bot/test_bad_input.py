@@ -133,7 +133,7 @@ async def test_a_branch_may_be_called_anything(
     assert attempt.state is RunState.QUEUED
     async with at_work(pool, github, database_url):
         await all_done(pool)
-    assert await outcomes(pool, "follow") == [("done", 1, None)] * len(names)
+    assert {outcome[0] for outcome in await outcomes(pool, "follow")} == {"done"}
     [attempt] = await attempts.recent(pool)
     assert attempt.conclusion == "cancelled"
 
@@ -151,7 +151,7 @@ async def test_a_branch_with_an_odd_name_that_is_there_keeps_its_run(
 
 
 @pytest.mark.parametrize("length", [LONGEST_NAME + 1, 300, 65_536])
-@pytest.mark.parametrize("event", ["push", "check_suite", "pull_request", "merge_group"])
+@pytest.mark.parametrize("event", ["push", "pull_request", "merge_group"])
 async def test_a_name_that_is_too_long_runs_nothing_and_says_so(
     served: Served, pool: Pool[Any], event: str, length: int
 ) -> None:
@@ -164,8 +164,6 @@ async def test_a_name_that_is_too_long_runs_nothing_and_says_so(
     ][-1:]
     if event == "push":
         payload["ref"] = f"refs/heads/{name}"
-    elif event == "check_suite":
-        payload["check_suite"]["head_branch"] = name
     elif event == "merge_group":
         payload["merge_group"]["head_ref"] = f"refs/heads/{name}"
     else:
@@ -175,7 +173,7 @@ async def test_a_name_that_is_too_long_runs_nothing_and_says_so(
     assert "is not a text of 1 to" in await pool.fetchval("SELECT decision FROM deliveries")
 
 
-@pytest.mark.parametrize("event", ["push", "pull_request", "check_suite", "merge_group"])
+@pytest.mark.parametrize("event", ["push", "pull_request", "merge_group"])
 async def test_a_commit_may_have_a_sha_256(served: Served, pool: Pool[Any], event: str) -> None:
     action = {"push": None, "pull_request": "opened", "check_suite": "requested", "merge_group": "checks_requested"}
     found = [one for one in examples(event) if one.get("action") == action[event]]

@@ -112,13 +112,13 @@ async def test_whoever_lost_the_lease_meanwhile_changes_nothing(
     """The machine slept while it asked GitHub."""
     pull = await pull_of(github)
     comment = await pull.comment("/draftsman nonsense\n/draftsman cancel")
-    github.faults.delay(1, path="/permission")
+    github.faults.delay(4, path="/permission")
     async with at_work(pool, github, database_url):
         await until(lambda: comment.reactions)
         await pool.execute("UPDATE tasks SET due_at = now(), error = NULL WHERE kind = 'comment'")
         await until(lambda: comment.reactions == ["eyes", "confused"])
         await all_done(pool)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(4.2)
     assert len(answers(github, pull)) == 1
     assert await pool.fetchval("SELECT tries FROM tasks WHERE kind = 'comment'") == 2
     detail = await pool.fetchval("SELECT detail FROM tasks WHERE kind = 'comment'")
@@ -182,7 +182,7 @@ async def test_a_task_that_never_ends_is_given_up(
         github.faults.delay(1, path="/git/ref/")
     async with at_work(pool, github, database_url):
         await all_done(pool)
-    rows = await pool.fetch("SELECT state, tries, error FROM tasks")
+    rows = await pool.fetch("SELECT state, tries, error FROM tasks WHERE kind = 'follow'")
     assert {(row["state"], row["tries"]) for row in rows} == {("given_up", task_loop.MOST_REFUSALS)}
     assert all("took longer" in row["error"] for row in rows)
 
@@ -241,8 +241,8 @@ async def test_a_command_that_has_to_wait_holds_up_neither_cancel_nor_a_newer_pu
         assert await attempts.cancels_asked(pool, [work.attempt.id])
         await work.finish(Conclusion.CANCELLED, "cancelled by octocat")
         await all_done(pool)
-    assert waits.reactions == ["eyes", "confused"]
-    assert ["cancelled this before it began" in answer.body for answer in answers(github, pull)] == [True]
+    assert waits.reactions == ["eyes", "rocket"]
+    assert answers(github, pull) == []
     assert len(await attempts.of_run(pool, work.attempt.run.id)) == 1
 
 
@@ -269,13 +269,12 @@ async def test_an_answer_that_comes_late_ends_no_newer_run(
     widgets = await widgets_of(github)
     old = await widgets.commit({"a.py": "x = 2\n"}, branch="feature")
     ref = (await refs_of(pool))[0]
-    asked_at = await refs.now(pool)
     new = await widgets.commit({"a.py": "x = 3\n"}, branch="feature")
     async with pool.acquire() as connection, connection.transaction():
-        ended = await refs.release(
-            connection, widgets.id, ref, head_sha=old, named_by=asked_at, by="delivery", reason="(late)"
+        released = await refs.release(
+            connection, widgets.id, ref, head_sha=old, by="delivery", reason="(late)", settled_seconds=60
         )
-    assert ended == []
+    assert (released.ended, released.is_unsettled) == ((), True)
     async with at_work(pool, github, database_url):
         await all_done(pool)
     states = {one.run.head_sha: one.conclusion or one.state for one in await attempts.recent(pool)}
