@@ -19,6 +19,7 @@
 | installation created, installation_repositories added  | run the default branch of the repositories once            |
 | installation deleted, suspend, unsuspend, ...          | note it                                                    |
 | repository renamed, transferred, deleted, ...          | note it                                                    |
+| any event with another name of its repository          | ask GitHub what the repository is called                   |
 | ping, any other event, any other action                | nothing                                                    |
 
 A pull request from a fork is untrusted even where its author may write to the repository: what decides is
