@@ -96,7 +96,7 @@ async def test_where_the_list_was_emptied_the_heads_are_compared(quiet: Seen) ->
                         [what] = [key for key in quiet if key.startswith(f"{head.kind} {head.name} of {head.place},")]
                         assert seen[what] == quiet[what]
                         compared_heads += 1
-                assert compared_heads >= 8
+                assert compared_heads >= 3, "there was something to compare"
                 said = await doctor(product)
                 assert "gap from" in said
                 assert "made up for by comparing heads" in said
