@@ -1,8 +1,7 @@
-"""`python -m tests`: the whole suite, in parts beside each other.
+"""`python -m tests`: the whole suite, in parts.
 
-Tests of what is left on the Docker engine must be alone there, so those are one part, one after another; the whole
-product against the GitHub stand-in is another, and everything else a third. The first is shown as it goes, the others
-at their ends.
+Tests of what is left on the Docker engine, and of what a job's neighbour feels, must be alone: they come first. The whole
+product against the GitHub stand-in, and everything else, run beside each other then; the second is shown at its end.
 """
 
 from __future__ import annotations
@@ -26,26 +25,24 @@ PARTS = {
 def main() -> int:
     """Run all parts; 0 where all passed."""
     begin = time.monotonic()
-    first, *others = PARTS
-    with tempfile.TemporaryDirectory(prefix="draftsman-suite-") as name:
-        folder = Path(name)
-        beside = {part: _started(part, folder / f"{part}.log") for part in others}
+    alone, shown, beside = PARTS
+    codes = [subprocess.run(_command(alone), check=False).returncode]
+    with tempfile.TemporaryDirectory(prefix="draftsman-suite-") as folder:
+        log = Path(folder) / "beside.log"
+        process = _started(beside, log)
         try:
-            codes = [subprocess.run(_command(first), check=False).returncode]
-            for part, process in beside.items():
-                codes.append(process.wait())
-                print(f"== tests {part}, which ran beside these", flush=True)
-                print((folder / f"{part}.log").read_text("utf-8", "replace"), end="", flush=True)
+            codes.append(subprocess.run(_command(shown), check=False).returncode)
+            codes.append(process.wait())
         finally:
-            for process in beside.values():
-                process.kill()
+            process.kill()
+        print(f"== tests {beside}, which ran beside these", flush=True)
+        print(log.read_text("utf-8", "replace"), end="", flush=True)
     print(f"== all parts: {time.monotonic() - begin:.0f} s")
     return max(codes)
 
 
 def _started(part: str, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
-        # The first part has tests of what a neighbour feels: the others give way.
         return subprocess.Popen(["nice", "-n", "5", *_command(part)], stdout=output, stderr=subprocess.STDOUT)
 
 
