@@ -1,7 +1,8 @@
 """`python -m tests`: the whole suite, in parts.
 
-Tests of what is left on the Docker engine, and of what a job's neighbour feels, must be alone: they come first. The whole
-product against the GitHub stand-in, and everything else, run beside each other then; the second is shown at its end.
+Tests of what is left on the Docker engine, and of what a job's neighbour feels, must be alone: they come first. The
+whole product against the GitHub stand-in, and everything else, run beside each other then; the second is shown at its
+end.
 """
 
 from __future__ import annotations
