@@ -203,11 +203,6 @@ def cancelled(sha: str | None) -> str:
     return "There was nothing to cancel." if sha is None else f"The checks of {_short(sha)} are cancelled."
 
 
-def withdrawn(by: str) -> str:
-    """Return that somebody cancelled it while it waited."""
-    return f"{code(by)} cancelled this before it began."
-
-
 def rebuilding(sha: str) -> str:
     """Return that the image is built anew for the commit."""
     return f"The image is built anew, then the checks of {_short(sha)} run."

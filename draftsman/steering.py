@@ -18,9 +18,6 @@ from draftsman.store.database import Database, Pool
 from draftsman.store.installations import Installation
 from draftsman.store.reruns import Asked, Rerun
 
-FIRST_CONTACT = "first_contact"
-"""The task that gets to know the repositories of an installation that may be served from now on."""
-
 
 class NotNowError(DraftsmanError):
     """It cannot be done as things stand. The sentence says why, and what would help."""
@@ -79,7 +76,7 @@ class Steering:
     async def decide(self, installation_id: int, *, approved: bool, by: str) -> Installation | None:
         """Let an installation be served, or not any more; None where there is no such one. Raises NotNowError.
 
-        One that may be served is looked at (`FIRST_CONTACT`); of one that may not, what is not finished ends.
+        One that may be served is looked at (`tasks.FIRST_CONTACT`); of one that may not, what is not finished ends.
         """
         async with self._transaction() as db:
             await db.execute("SELECT 1 FROM installations WHERE id = $1 FOR UPDATE", installation_id)
@@ -93,7 +90,7 @@ class Steering:
             after = await installations.decide(db, installation_id, approved=approved, by=by)
             if approved:
                 lane = f"installation:{installation_id}"
-                wanted = tasks.TaskWanted(FIRST_CONTACT, lane, {"installation_id": installation_id})
+                wanted = tasks.TaskWanted(tasks.FIRST_CONTACT, lane, {"installation_id": installation_id})
                 await tasks.add(db, wanted, delivery=None)
             else:
                 await self._end_unserved(db, before, by)

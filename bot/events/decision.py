@@ -8,8 +8,8 @@ from enum import StrEnum
 from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, Repository
-from draftsman.store.runs import START_LATE, Wanted
-from draftsman.store.tasks import TaskWanted
+from draftsman.store.runs import Wanted
+from draftsman.store.tasks import FIRST_CONTACT, START_LATE, TaskWanted
 
 
 class TaskKind(StrEnum):
@@ -25,7 +25,7 @@ class TaskKind(StrEnum):
     """Start another attempt: a re-run or action button of the check UI."""
     COMMENT = "comment"
     """Do what the commands of a comment say."""
-    FIRST_CONTACT = "first_contact"
+    FIRST_CONTACT = FIRST_CONTACT
     """Run the default branch of repositories that the App was just installed on."""
     START_LATE = START_LATE
     """Start an attempt once the one that is under way has ended."""

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from bot import replies
 from bot.check_reading import read_view
-from bot.commands import Command, Scope, Verb
+from bot.commands import Command, Scope, Unclear, Verb
 from bot.events.code import pull_wanted
-from bot.events.decision import TaskKind, commit_lane, lane_of
+from bot.events.decision import TaskKind, commit_lane
 from bot.payload import PayloadError, at, sha
 from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.merge import payload_of, wanted_merged
@@ -25,7 +25,7 @@ from draftsman.store import approvals, attempts, policies, refs, reruns, runs, t
 from draftsman.store.database import Database
 from draftsman.store.reruns import Asked
 from draftsman.store.runs import Started, Wanted
-from draftsman.store.tasks import Task, TaskWanted
+from draftsman.store.tasks import TaskWanted
 
 BUSY_SECONDS = 3.0
 
@@ -41,17 +41,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The pull request as GitHub shows it now, who asks, and when they did (GitHub's time, ISO 8601).
-
-    `task` is that of their comment.
-    """
+    """The pull request as GitHub shows it now, who asks, and when they did (GitHub's time, ISO 8601)."""
 
     desk: Desk
     repository: Repository
     pull: Mapping[str, Any]
     asker: Asker
     written_at: str
-    task: Task
 
     @property
     def head_sha(self) -> str:
@@ -88,8 +84,10 @@ class Prepared:
     waits: Waits | None = None
 
 
-async def prepare(acting: Act, command: Command) -> Prepared:
+async def prepare(acting: Act, command: Command | Unclear) -> Prepared:
     """Find out what the command needs. Raises GitHubError, PointlessError."""
+    if isinstance(command, Unclear):
+        return Prepared()
     is_allowed = acting.asker.permission.may_write or await _is_allowed(acting)
     elsewhere = not acting.asker.permission.may_write and await _is_named_elsewhere(acting, acting.desk.pool)
     refused = may(command.verb, acting.asker, pull_allowed=is_allowed, named_elsewhere=elsewhere)
@@ -107,8 +105,10 @@ async def prepare(acting: Act, command: Command) -> Prepared:
     return Prepared(wanted=wanted, is_new=is_new, waits=waits)
 
 
-async def act(acting: Act, db: Database, command: Command, prepared: Prepared) -> Outcome:
+async def act(acting: Act, db: Database, command: Command | Unclear, prepared: Prepared) -> Outcome:
     """Do one command in the transaction of `db`, asking GitHub nothing more. Raises LaterError, PointlessError."""
+    if isinstance(command, Unclear):
+        return Outcome(is_done=False, text=command.sentence)
     if prepared.refused is not None:
         return Outcome(is_done=False, text=prepared.refused)
     if prepared.wanted is not None:
@@ -218,8 +218,6 @@ async def _cancel(acting: Act, db: Database, command: Command) -> Outcome:
     # What waits for the end of these attempts must not begin another one after it.
     kinds = (TaskKind.RERUN, TaskKind.START_LATE)
     ended |= await tasks.drop(db, kinds, lanes, reason=f"cancelled by {by}") > 0
-    aside = (*lanes, lane_of(acting.repository.id, acting.ref))
-    ended |= await tasks.withdraw(db, aside, before=acting.task.id, by=by) > 0
     return Outcome(is_done=True, text=replies.cancelled(acting.head_sha if ended else None), is_news=not ended)
 
 

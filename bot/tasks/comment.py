@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot import replies
-from bot.commands import Command, Unclear, parse
+from bot.commands import parse
 from bot.events.code import is_ours
 from bot.github_error import GitHubError
 from bot.replies import done_reply, is_reply_to, refusals_reply, reply
 from bot.tasks import asking
-from bot.tasks.acting import Act, Outcome, Prepared, act, prepare
+from bot.tasks.acting import Act, Outcome, act, prepare
 from bot.tasks.desk import Desk, PointlessError, is_gone, repository_of
 from bot.trust import Asker
 from draftsman.domain.run import Repository
 from draftsman.store import tasks
-from draftsman.store.database import Database
 from draftsman.store.tasks import Task
 
 COMMENTS = {"issues": "write"}
@@ -84,26 +82,16 @@ async def _perform(thread: _Thread, task: Task) -> tuple[list[Outcome], Task]:
     is_author = isinstance(author.get("login"), str) and author["login"].lower() == login.lower()
     asker = Asker(login, thread.repository.full_name, permission, is_author)
     is_quiet = not permission.may_write and await _is_noisy(thread, task)
-    acting = Act(desk, thread.repository, pull, asker, thread.written_at, task)
+    acting = Act(desk, thread.repository, pull, asker, thread.written_at)
     for command in commands[len(outcomes) :]:
-        prepared = None
-        if isinstance(command, Command) and not task.detail.get("withdrawn_by"):
-            prepared = await prepare(acting, command)
+        prepared = await prepare(acting, command)
         async with desk.pool.acquire() as connection, connection.transaction():
-            outcomes.append(await _one(acting, connection, command, prepared))
+            outcomes.append(await act(acting, connection, command, prepared))
             changed = {"outcomes": [asdict(one) for one in outcomes], "is_quiet": is_quiet}
             task = replace(task, detail={**task.detail, **changed})
             await tasks.keep_detail(connection, task, changed)
     await desk.receiver.wake()
     return outcomes, task
-
-
-async def _one(acting: Act, db: Database, command: Command | Unclear, prepared: Prepared | None) -> Outcome:
-    if isinstance(command, Unclear):
-        return Outcome(is_done=False, text=command.sentence)
-    if prepared is None:
-        return Outcome(is_done=False, text=replies.withdrawn(acting.task.detail["withdrawn_by"]))
-    return await act(acting, db, command, prepared)
 
 
 async def _is_noisy(thread: _Thread, task: Task) -> bool:

@@ -6,39 +6,41 @@ answer that is older than the newest event: where they differ, GitHub is asked a
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from bot.tasks import asking
 from bot.tasks.desk import Desk, LaterError, policy_of, repository_of
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, RefKind, Repository
-from draftsman.store import dropped, leases, refs, runs
+from draftsman.store import refs
 from draftsman.store.tasks import Task
 
 SETTLED_SECONDS = 4.0
 """For how long after an event GitHub's answers may be older than it."""
 
-ENDING_SECONDS = 3.0
-"""Until it is looked again whether an attempt that was asked to end has ended."""
-
 
 async def follow(desk: Desk, task: Task) -> None:
-    """End what the ref's newest commit supersedes, as far as the policy lets it, and see to it that this one runs.
+    """End what the ref's newest commit supersedes, as far as the policy lets it.
 
     Raises GitHubError, LaterError, PointlessError.
     """
     repository = await repository_of(desk, task.detail.get("repository_id"))
     ref = Ref(RefKind(task.detail["kind"]), task.detail["name"])
     policy = await policy_of(desk, repository)
+    asked_at = await refs.now(desk.pool)
     head_sha = await asking.head_of(desk, repository, ref, drafts=policy.run_drafts)
     left = task.detail.get("left")
     if head_sha == left:
         head_sha = None
     if head_sha is None or _is_superseding(policy, repository, ref):
-        await _release(desk, repository, ref, head_sha, is_over=left is not None)
-    if head_sha is not None and not task.detail.get("withdrawn_by"):
-        await _take_up_again(desk, repository, ref, head_sha, task)
+        # What is over is named by its event: no answer of GitHub's can be older than that.
+        doubtful_since = None if left is not None else asked_at - timedelta(seconds=SETTLED_SECONDS)
+        await _release(desk, repository, ref, head_sha, doubtful_since)
 
 
-async def _release(desk: Desk, repository: Repository, ref: Ref, head_sha: str | None, *, is_over: bool) -> None:
+async def _release(
+    desk: Desk, repository: Repository, ref: Ref, head_sha: str | None, doubtful_since: datetime | None
+) -> None:
     """End what the ref let go. Raises LaterError where an event names another commit than GitHub's answer."""
     async with desk.pool.acquire() as connection, connection.transaction():
         released = await refs.release(
@@ -48,24 +50,10 @@ async def _release(desk: Desk, repository: Repository, ref: Ref, head_sha: str |
             head_sha=head_sha,
             by="delivery",
             reason=_reason(ref, head_sha),
-            settled_seconds=0.0 if is_over else SETTLED_SECONDS,
+            doubtful_since=doubtful_since,
         )
     if released.is_unsettled:
         raise LaterError("an event that just came names another commit than GitHub does", SETTLED_SECONDS, aside=True)
-
-
-async def _take_up_again(desk: Desk, repository: Repository, ref: Ref, head_sha: str, task: Task) -> None:
-    """Run the head where its run was ended while the ref named something else. Raises LaterError until that ended."""
-    found = await dropped.find(desk.pool, repository, ref, head_sha=head_sha)
-    if found is None or not await leases.admits(desk.pool, found.run_id, desk.rules.admission):
-        return
-    if found.is_ending:
-        raise LaterError(
-            f"the run of {head_sha[:7]} is wanted again, and has not ended yet", ENDING_SECONDS, aside=True
-        )
-    async with desk.pool.acquire() as connection, connection.transaction():
-        await runs.start(connection, found.wanted, delivery=task.delivery)
-    await desk.receiver.wake()
 
 
 def _is_superseding(policy: RepoPolicy, repository: Repository, ref: Ref) -> bool:

@@ -26,8 +26,6 @@ async def rerun(desk: Desk, task: Task) -> None:
     """Do what the button says. Raises LaterError, PointlessError and GitHubError."""
     repository = await repository_of(desk, task.detail.get("repository_id"))
     by = task.detail["by"]
-    if task.detail.get("withdrawn_by"):
-        raise PointlessError(f"{task.detail['withdrawn_by']} cancelled it before it began")
     if not task.detail.get("is_checked", True):
         # Whoever can see a button can press it: GitHub says who may.
         permission = await asking.permission(desk, repository, by)
@@ -51,7 +49,7 @@ async def rerun(desk: Desk, task: Task) -> None:
         if asked.asked is not Asked.BUSY:
             await tasks.end(connection, task)
     if asked.asked is Asked.BUSY:
-        raise LaterError("an attempt is under way that does less", BUSY_SECONDS, aside=True)
+        raise LaterError("an attempt is under way that does less", BUSY_SECONDS)
     await desk.receiver.wake()
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from draftsman.domain.run import RunState, Trust
 from draftsman.store import audit
 from draftsman.store.database import Database, clean
+from draftsman.store.reruns import PERSONS_PRIORITY
 
 
 async def approve(db: Database, run_id: UUID, *, by: str, reason: str, asked: bool = True) -> UUID | None:
@@ -55,11 +56,12 @@ async def _queue(db: Database, run_id: UUID, asked_by: str | None) -> UUID:
     attempt_id: UUID = await db.fetchval(
         """
         INSERT INTO attempts (run_id, number, trust, state, priority, asked_by)
-        SELECT $1, max(number) + 1, 'untrusted', 'queued', CASE WHEN $2::text IS NULL THEN 0 ELSE 10 END, $2
+        SELECT $1, max(number) + 1, 'untrusted', 'queued', CASE WHEN $2::text IS NULL THEN 0 ELSE $3 END, $2
         FROM attempts WHERE run_id = $1 RETURNING id
         """,
         run_id,
         None if asked_by is None else clean(asked_by),
+        PERSONS_PRIORITY,
     )
     await audit.record(
         db,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +23,20 @@ class Released:
 
 
 async def release(
-    db: Database, repository_id: int, ref: Ref, *, head_sha: str | None, by: str, reason: str, settled_seconds: float
+    db: Database,
+    repository_id: int,
+    ref: Ref,
+    *,
+    head_sha: str | None,
+    by: str,
+    reason: str,
+    doubtful_since: datetime | None = None,
 ) -> Released:
     """Note that the ref names `head_sha` now (None: it is gone), and end what nothing names any more.
 
     `reason` is the phrase that the ended attempts show (`(superseded by abc1234)`). A commit that an event named after
-    `head_sha`, and no longer than `settled_seconds` ago, is left alone: GitHub's answer may be older than the event.
-    Call it inside a transaction.
+    `head_sha`, and since `doubtful_since` (the store's time, see `now`), is left alone: GitHub's answer may be older
+    than the event. Call it inside a transaction.
     """
     mine = (repository_id, ref.kind, clean(ref.name), head_sha)
     # As `runs.start` does, so that neither misses what the other does to one of them.
@@ -46,7 +53,7 @@ async def release(
             WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current
         ), others AS (
             SELECT run_id, kind, name,
-                   named_at >= now() - $5::interval
+                   coalesce(named_at >= $5, false)
                    AND named_at > coalesce((SELECT max(named_at) FROM named WHERE head_sha = $4), '-infinity') AS is_new
             FROM named WHERE head_sha IS DISTINCT FROM $4
         ), released AS (
@@ -56,7 +63,7 @@ async def release(
         SELECT run_id, is_new FROM others
         """,
         *mine,
-        timedelta(seconds=settled_seconds),
+        doubtful_since,
     )
     ended = []
     for row in left:
@@ -68,6 +75,12 @@ async def release(
         if unfinished and await attempts.ask_cancel(db, unfinished, by=by, reason=reason, unwanted=True):
             ended.append(unfinished)
     return Released(tuple(ended), any(row["is_new"] for row in left))
+
+
+async def now(db: Database) -> datetime:
+    """Return the store's own time, by which it keeps when a ref came to name a commit."""
+    found: datetime = await db.fetchval("SELECT now()")
+    return found
 
 
 async def head_at(db: Database, repository_id: int, ref: Ref, *, at: datetime) -> str | None:

@@ -16,9 +16,6 @@ from draftsman.domain.run import HEAD, Conclusion, Naming, Ref, RefKind, Reposit
 from draftsman.store import audit, refs, repositories, tasks
 from draftsman.store.database import Database, clean
 
-START_LATE = "start_late"
-"""The task that starts an attempt once the one that is under way has ended."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -51,8 +48,8 @@ async def start(
 
     A trusted event for a commit that only ever ran untrusted starts a trusted attempt; so does any event for one whose
     newest attempt ended because nothing named its commit any more, and a pull request into another base branch where
-    that tells something new. Where an attempt is under way that has to end first, a task (`START_LATE`) does it then.
-    An untrusted attempt waits until `approvals` lets it go. Where `not_served` says why this instance does nothing for
+    that tells something new. Where an attempt is under way that has to end first, a task does it then
+    (`tasks.START_LATE`). An untrusted attempt waits until `approvals` lets it go. Where `not_served` says why this instance does nothing for
     the repository, the attempt ends at once as neutral.
     """
     await repositories.keep(db, wanted.repository)
@@ -98,7 +95,7 @@ def _late(run_id: UUID, wanted: Wanted) -> tasks.TaskWanted:
         "name": wanted.ref.name,
         "trust": str(wanted.trust),
     }
-    return tasks.TaskWanted(START_LATE, late_lane(run_id), detail)
+    return tasks.TaskWanted(tasks.START_LATE, late_lane(run_id), detail)
 
 
 async def _attach(db: Database, run_id: UUID, wanted: Wanted, delivery: str | None) -> None:

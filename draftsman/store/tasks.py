@@ -1,7 +1,7 @@
 """What an event calls for beside its run, and needs GitHub for. Kept with the event, so that nothing of it is lost.
 
-Tasks of one lane are done one after another, in the order in which they came. One that waits for something that others
-may end (an attempt under way, say) steps aside: what came after it goes on meanwhile.
+Tasks of one lane are done one after another, in the order in which they came. One that waits for time to pass
+steps aside: what came after it goes on meanwhile.
 
 Whoever takes a task has it until its lease ends. `tries` tells one taker from the next: what somebody writes who lost
 the task meanwhile (the machine slept, say) changes nothing.
@@ -19,6 +19,10 @@ from draftsman.store.database import Database, clean
 
 CHANNEL = "draftsman_tasks"
 """Postgres notifies it when a task is added."""
+
+FIRST_CONTACT = "first_contact"
+START_LATE = "start_late"
+"""The kinds of tasks that the store, or an administrator, calls for by itself."""
 
 _ASIDE = " aside "
 """Between a lane and the id of a task that stepped aside, which has a lane of its own; no lane has a space in it."""
@@ -127,22 +131,6 @@ async def again(db: Database, task: Task, *, seconds: float, error: str, aside: 
         clean(error)[:2000],
         f"{task.lane}{_ASIDE}{task.id}" if aside and _ASIDE not in task.lane else task.lane,
     )
-
-
-async def withdraw(db: Database, lanes: Sequence[str], *, before: int, by: str) -> int:
-    """Have the tasks of these lanes that stepped aside, and are older than the task `before`, come to nothing.
-
-    They find `withdrawn_by` in their detail when they are tried again, which is at once. Returns how many there were.
-    """
-    found = await db.fetch(
-        "UPDATE tasks SET detail = detail || $3, due_at = CASE WHEN error IS NULL THEN due_at ELSE now() END "
-        "WHERE state = 'open' AND id < $2 AND NOT detail ? 'withdrawn_by' "
-        "AND EXISTS (SELECT FROM unnest($1::text[]) p WHERE starts_with(lane, p)) RETURNING id",
-        [f"{clean(lane)}{_ASIDE}" for lane in lanes],
-        before,
-        {"withdrawn_by": by},
-    )
-    return len(found)
 
 
 async def wake(db: Database, installation_id: int) -> None:

@@ -269,10 +269,11 @@ async def test_an_answer_that_comes_late_ends_no_newer_run(
     widgets = await widgets_of(github)
     old = await widgets.commit({"a.py": "x = 2\n"}, branch="feature")
     ref = (await refs_of(pool))[0]
+    asked_at = await refs.now(pool)
     new = await widgets.commit({"a.py": "x = 3\n"}, branch="feature")
     async with pool.acquire() as connection, connection.transaction():
         released = await refs.release(
-            connection, widgets.id, ref, head_sha=old, by="delivery", reason="(late)", settled_seconds=60
+            connection, widgets.id, ref, head_sha=old, by="delivery", reason="(late)", doubtful_since=asked_at
         )
     assert (released.ended, released.is_unsettled) == ((), True)
     async with at_work(pool, github, database_url):
@@ -298,7 +299,7 @@ async def test_a_branch_that_goes_back_to_a_commit_whose_run_was_ended_runs_it_a
         await all_done(pool)
         await widgets.move_ref("refs/heads/feature", first)
         if work is not None:
-            await eventually(pool, "SELECT count(*) FROM tasks WHERE error LIKE '%is wanted again%'")
+            await eventually(pool, "SELECT count(*) FROM tasks WHERE error LIKE '%has to end first%'")
             await work.finish(Conclusion.CANCELLED, "cancelled (superseded)")
         await all_done(pool)
     [run_id] = await runs.of_commit(pool, widgets.id, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,8 @@ async def start(
         return await runs.start(connection, wanted, delivery=None)
 
 
-async def release(pool: Pool[Any], head_sha: str | None, ref: Ref = TOPIC, settled_seconds: float = 4.0) -> Released:
+async def release(pool: Pool[Any], head_sha: str | None, ref: Ref = TOPIC, *, is_sure: bool = False) -> Released:
+    since = None if is_sure else await refs.now(pool) - timedelta(seconds=4)
     async with pool.acquire() as connection, connection.transaction():
         return await refs.release(
             connection,
@@ -39,7 +41,7 @@ async def release(pool: Pool[Any], head_sha: str | None, ref: Ref = TOPIC, settl
             head_sha=head_sha,
             by="test",
             reason="(superseded)",
-            settled_seconds=settled_seconds,
+            doubtful_since=since,
         )
 
 
@@ -74,7 +76,7 @@ async def test_an_answer_that_is_older_than_the_newest_event_ends_nothing(pool: 
     assert await release(pool, OLD) == Released((), True)
     assert await release(pool, None) == Released((), True)
     # Once it stands for a while it is believed: the event came late.
-    assert len((await release(pool, OLD, settled_seconds=0)).ended) == 1
+    assert len((await release(pool, OLD, is_sure=True)).ended) == 1
 
 
 async def test_a_ref_that_comes_back_to_a_commit_is_newer_than_what_was_between(pool: Pool[Any]) -> None:
@@ -90,7 +92,7 @@ async def test_a_run_that_another_ref_takes_up_while_one_lets_it_go_is_not_lost(
     wanted = Wanted(WIDGETS, OLD, MAIN, Trust.TRUSTED)
     async with pool.acquire() as connection, connection.transaction():
         await runs.start(connection, wanted, delivery=None)
-        letting_go = asyncio.create_task(release(pool, None, settled_seconds=0))
+        letting_go = asyncio.create_task(release(pool, None, is_sure=True))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(letting_go), 0.3)
     assert (await letting_go).ended == ()
@@ -100,7 +102,7 @@ async def test_a_run_that_another_ref_takes_up_while_one_lets_it_go_is_not_lost(
 async def test_a_commit_that_is_named_again_while_its_run_is_being_ended_runs_again(pool: Pool[Any]) -> None:
     started = await start(pool, OLD)
     attempt = await claimed(pool)
-    assert (await release(pool, None, settled_seconds=0)).ended == (attempt.id,)
+    assert (await release(pool, None, is_sure=True)).ended == (attempt.id,)
     assert (await start(pool, OLD, MAIN)).attempt_id is None
     assert await late(pool) == [When.LATER]
     await attempts.finish(pool, attempt, Outcome(Conclusion.CANCELLED, "gone"), owner="w")
@@ -111,9 +113,9 @@ async def test_a_commit_that_is_named_again_while_its_run_is_being_ended_runs_ag
 async def test_what_is_let_go_meanwhile_is_not_started_late(pool: Pool[Any]) -> None:
     await start(pool, OLD)
     attempt = await claimed(pool)
-    await release(pool, None, settled_seconds=0)
+    await release(pool, None, is_sure=True)
     await start(pool, OLD, MAIN)
-    await release(pool, None, MAIN, settled_seconds=0)
+    await release(pool, None, MAIN, is_sure=True)
     await attempts.finish(pool, attempt, Outcome(Conclusion.CANCELLED, "gone"), owner="w")
     assert await late(pool) == [When.NEVER]
 

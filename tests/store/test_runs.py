@@ -291,7 +291,7 @@ async def finish(pool: Pool[Any], attempt: Any, conclusion: Conclusion) -> None:
     """End the attempt, and do what was left until then."""
     await attempts.finish(pool, attempt, Outcome(conclusion, "done"), owner="w1")
     while (task := await tasks.take(pool, lease_seconds=60)) is not None:
-        assert task.kind == runs.START_LATE
+        assert task.kind == tasks.START_LATE
         async with pool.acquire() as connection, connection.transaction():
             await runs.start_late(connection, wanted(), delivery=None)
             await tasks.end(connection, task)
@@ -303,9 +303,7 @@ async def test_a_commit_that_is_named_again_while_its_attempt_is_being_cancelled
     first = await start(pool, wanted())
     attempt = await claim(pool)
     async with pool.acquire() as connection, connection.transaction():
-        await refs.release(
-            connection, 7, wanted().ref, head_sha=f"{2:040x}", by="delivery", reason="(superseded)", settled_seconds=0
-        )
+        await refs.release(connection, 7, wanted().ref, head_sha=f"{2:040x}", by="delivery", reason="(superseded)")
     assert (await start(pool, wanted())).attempt_id is None, "one attempt of a run at a time"
     await finish(pool, attempt, Conclusion.CANCELLED)
     found = await attempts.of_run(pool, first.run_id)
@@ -318,9 +316,7 @@ async def test_a_commit_that_nothing_names_any_more_is_let_go(pool: Pool[Any]) -
     first = await start(pool, wanted())
     attempt = await claim(pool)
     async with pool.acquire() as connection, connection.transaction():
-        await refs.release(
-            connection, 7, wanted().ref, head_sha=None, by="delivery", reason="(deleted)", settled_seconds=0
-        )
+        await refs.release(connection, 7, wanted().ref, head_sha=None, by="delivery", reason="(deleted)")
     await finish(pool, attempt, Conclusion.CANCELLED)
     assert len(await attempts.of_run(pool, first.run_id)) == 1
 

@@ -28,9 +28,7 @@ async def start(pool: Pool[Any], sha: str, ref: Ref = FEATURE, trust: Trust = Tr
 
 async def release(pool: Pool[Any], ref: Ref, head_sha: str | None) -> list[UUID]:
     async with pool.acquire() as connection, connection.transaction():
-        released = await refs.release(
-            connection, 7, ref, head_sha=head_sha, by="delivery", reason="(superseded by b)", settled_seconds=0
-        )
+        released = await refs.release(connection, 7, ref, head_sha=head_sha, by="delivery", reason="(superseded by b)")
         return list(released.ended)
 
 

@@ -107,33 +107,12 @@ async def test_one_that_steps_aside_lets_the_others_go_on(pool: Pool[Any]) -> No
     assert (await row(pool, first))["lane"] == taken[0].lane, "it stays where it is"
 
 
-async def test_what_stepped_aside_can_be_withdrawn_by_what_came_later(pool: Pool[Any]) -> None:
-    lanes = (LANE, LANE + "3", "7:commit:abc", LANE)
-    for lane in lanes:
+async def test_what_is_dropped_is_given_up_in_its_lanes_alone(pool: Pool[Any]) -> None:
+    for lane in (LANE, LANE + "3", LANE):
         await add(pool, lane)
-    aside = [await take(pool) for _ in range(3)]
-    for task in aside:
-        await tasks.again(pool, task, seconds=3600, error="busy", aside=True)
-    cancel = await take(pool)
-    await add(pool)
-    assert await tasks.withdraw(pool, (LANE, "7:commit:abc"), before=cancel.id, by="ada") == 2
-    assert await tasks.withdraw(pool, (LANE,), before=cancel.id, by="bob") == 0
-    withdrawn = [(await row(pool, task))["detail"].get("withdrawn_by") for task in aside]
-    assert withdrawn == ["ada", None, "ada"]
-    again = [await take(pool), await take(pool)]
-    assert [task.id for task in again] == [aside[0].id, aside[2].id], "they are told at once"
-
-
-async def test_a_withdrawal_survives_what_the_task_keeps_meanwhile(pool: Pool[Any]) -> None:
-    await add(pool)
-    task = await take(pool)
-    await tasks.again(pool, task, seconds=0, error="busy", aside=True)
-    task = await take(pool)
-    await add(pool)
-    await tasks.withdraw(pool, (LANE,), before=task.id + 1, by="ada")
-    assert (await take(pool)).id == task.id + 1, "it is being tried: nobody else takes it"
-    await tasks.keep_detail(pool, task, {"outcomes": []})
-    assert (await row(pool, task))["detail"] == {"withdrawn_by": "ada", "outcomes": []}
+    assert await tasks.drop(pool, ("comment",), (LANE,), reason="cancelled by ada") == 2
+    assert await tasks.drop(pool, ("comment",), (LANE,), reason="cancelled by bob") == 0
+    assert (await take(pool)).lane == LANE + "3"
 
 
 async def test_what_waits_for_an_installation_is_due_when_it_is_back(pool: Pool[Any]) -> None:
