@@ -49,8 +49,8 @@ async def start(
     A trusted event for a commit that only ever ran untrusted starts a trusted attempt; so does any event for one whose
     newest attempt ended because nothing named its commit any more, and a pull request into another base branch where
     that tells something new. Where an attempt is under way that has to end first, a task does it then
-    (`tasks.START_LATE`). An untrusted attempt waits until `approvals` lets it go. Where `not_served` says why this instance does nothing for
-    the repository, the attempt ends at once as neutral.
+    (`tasks.START_LATE`). An untrusted attempt waits until `approvals` lets it go. Where `not_served` says why this
+    instance does nothing for the repository, the attempt ends at once as neutral.
     """
     await repositories.keep(db, wanted.repository)
     run_id = await _find_or_insert(db, wanted)
