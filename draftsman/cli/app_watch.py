@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.app_needs import lacking
 from bot.github import Answer, GitHub
 from bot.github_error import GitHubError
-from bot.setup import EVENTS, PERMISSIONS, install_address
+from bot.setup import install_address
 
-LEVELS = ("read", "write", "admin")
 LOOK_SECONDS = 3.0
 REMIND_SECONDS = 60.0
 NEW_APP_SECONDS = 30.0
@@ -42,28 +42,13 @@ async def watch(app: GitHub, how: Watch, tell: Tell) -> bool:
     shown = (await _patient(app, "/app", seconds=NEW_APP_SECONDS if how.fresh else 0)).body
     page = str(shown.get("html_url") or "")
     tell(f"GitHub knows the App: {shown.get('name')} ({page})")
-    missing = lacks(shown)
+    lacks = lacking(shown)
+    missing = [f"{name}: {level}" for name, level in lacks.permissions] + [f"the event {name}" for name in lacks.events]
     if missing:
         tell(f"It lacks {', '.join(missing)}: change that on the App's page, Permissions & events.")
     delivers = await (_list_answers(app, tell) if how.polled else _ping(app, tell, fresh=how.fresh))
     installed = await _installations(app, tell, install_address(page), wait=how.wait)
     return not missing and delivers and installed
-
-
-def lacks(shown: Mapping[str, Any]) -> list[str]:
-    """Return what the App, as `GET /app` shows it, has not got of what Draftsman needs."""
-    granted, events = shown.get("permissions") or {}, shown.get("events") or ()
-    permissions = [
-        f"{name}: {level}"
-        for name, level in PERMISSIONS.items()
-        # What every App has is not always listed.
-        if name != "metadata" and _level(granted.get(name)) < LEVELS.index(level)
-    ]
-    return permissions + [f"the event {event}" for event in EVENTS if event not in events]
-
-
-def _level(granted: object) -> int:
-    return LEVELS.index(granted) if isinstance(granted, str) and granted in LEVELS else -1
 
 
 async def _patient(app: GitHub, path: str, *, seconds: float) -> Answer:

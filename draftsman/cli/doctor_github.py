@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot import hook_list
+from bot.app_needs import lacking
 from bot.github import GitHub
 from bot.github_error import GitHubError
 from bot.recovery import list_days
@@ -121,27 +122,12 @@ async def permissions_look(settings: Settings) -> str:
             if not error.transient:
                 raise
             return f"GitHub could not be asked ({error})"
-    found = answer.body if isinstance(answer.body, dict) else {}
-    missing = [*_missing_permissions(found.get("permissions")), *_missing_events(found.get("events"))]
+    lacks = lacking(answer.body if isinstance(answer.body, dict) else {})
+    missing = [f"the permission {name}: {level} ({_FOR[name]})" for name, level in lacks.permissions]
+    missing += [f"the event {name} (with it, {_WITH[name]})" for name in lacks.events]
     if missing:
         raise HostError(
             f"The App lacks {'; '.join(missing)}. Change it on the App's page, under Permissions & events; then "
             "whoever installed it accepts the change."
         )
     return f"{len(PERMISSIONS)} permissions and {len(EVENTS)} events, all that is needed"
-
-
-def _missing_permissions(granted: object) -> list[str]:
-    given = granted if isinstance(granted, dict) else {}
-    enough = {"read": ("read", "write", "admin"), "write": ("write", "admin")}
-    return [
-        f"the permission {name}: {level} ({_FOR[name]})"
-        for name, level in PERMISSIONS.items()
-        # What every App has is not always listed.
-        if name != "metadata" and given.get(name) not in enough[level]
-    ]
-
-
-def _missing_events(subscribed: object) -> list[str]:
-    given = subscribed if isinstance(subscribed, list) else []
-    return [f"the event {name} (with it, {_WITH[name]})" for name in EVENTS if name not in given]
