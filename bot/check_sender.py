@@ -7,7 +7,7 @@ counted at GitHub before more are sent. A check run that is gone is made again, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.check_reading import read_view
 from bot.checks import CheckBody, check_run_body, shown_conclusion
 from bot.github import CHECKS, Answer, GitHub
 from bot.github_error import GitHubError
+from bot.paging import pages
 from bot.verdict import stands
 from draftsman.domain.plan import Tier
 from draftsman.domain.run import Attempt, RunState
@@ -25,7 +26,6 @@ from draftsman.store.database import Pool
 
 log = logging.getLogger(__name__)
 
-PER_PAGE = 100
 GONE = (404, 410)
 
 
@@ -153,22 +153,16 @@ class _OneCheckRun:
     async def find(self) -> Shown | None:
         """Return the check run whose create was not answered, None where it is not there."""
         path = f"/commits/{self._attempt.run.head_sha}/check-runs"
-        page = 1
-        while True:
-            query = {"check_name": self.body.name, "filter": "all", "per_page": str(PER_PAGE), "page": str(page)}
-            answer = await self._send("GET", path, query=query)
-            found = answer.body.get("check_runs") if isinstance(answer.body, dict) else None
-            if not isinstance(found, list):
-                raise GitHubError("GitHub answered a list of check runs with something else.", status=502)
-            for run in found:
+        query = {"check_name": self.body.name, "filter": "all"}
+        listed = pages(lambda query: self._send("GET", path, query=query), query, under="check_runs")
+        async for page in listed:
+            for run in page:
                 if not self._github.is_own_app(run.get("app")):
                     continue  # any App can give a check run any name and external_id
                 if run.get("external_id") == self.body.external_id and not _was_replaced(run, self.body):
                     digest = f"{run.get('status')}:{run.get('conclusion') or ''}:"
                     return Shown(_whole_number(run, "id"), _whole_number(run, "output", "annotations_count"), digest)
-            if len(found) < PER_PAGE:
-                return None
-            page += 1
+        return None
 
     async def _send(self, method: str, path: str, **what: Any) -> Answer:
         if not self._may_send():
@@ -185,14 +179,14 @@ def _was_not_asked_for(attempt: Attempt, body: CheckBody, shown: Shown) -> bool:
     return went_back and attempt.state is not RunState.WAITING
 
 
-def _was_replaced(run: dict[str, Any], body: CheckBody) -> bool:
+def _was_replaced(run: Mapping[str, Any], body: CheckBody) -> bool:
     return run.get("conclusion") == "action_required" and body.conclusion != "action_required"
 
 
 def _whole_number(body: Any, *path: str) -> int:
     found = body
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
+        found = found.get(name) if isinstance(found, Mapping) else None
     if not isinstance(found, int):
         raise GitHubError(f"GitHub answered without a check run's {path[-1]}.", status=502)
     return found

@@ -1,7 +1,8 @@
-"""What GitHub's refusals mean: whether to try again, and when. Pure."""
+"""What GitHub's refusals mean: whether to try again, and when."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 
 from bot.markdown import cut, one_line
@@ -12,6 +13,10 @@ SECONDARY_LIMIT_SECONDS = 60.0
 
 LONGEST_WAIT = 2 * 3600.0
 """Seconds. A limit is over after an hour; a header that says more is wrong."""
+
+
+LONGEST_BACK_OFF = 60.0
+"""Seconds between two tries where GitHub is away."""
 
 
 class GitHubError(HostError):
@@ -34,6 +39,15 @@ class GitHubError(HostError):
     def limited(self) -> bool:
         """Return whether a rate limit refused it."""
         return self.retry_after is not None and self.status in (403, 429)
+
+
+def back_off(error: GitHubError, failures: int, *, first: float = 1.0, longest: float = LONGEST_BACK_OFF) -> float:
+    """Return the seconds until another try: twice as long each time, and as long as GitHub asks for at least.
+
+    `failures` counts from 0. Up to half of the pause is left to chance, so that not all ask at once.
+    """
+    pause = min(longest, first * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311
+    return max(error.retry_after or 0.0, pause)
 
 
 def refusal(what: str, status: int, headers: Mapping[str, str], body: object, *, now: float) -> GitHubError:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot.github_error import GitHubError
+from bot.github_error import GitHubError, back_off
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +27,14 @@ async def patiently(ask: Callable[[], Awaitable[Result]], *, seconds: float = PA
     GitHubError, and at once one that another try would only repeat.
     """
     until = time.monotonic() + seconds
-    pause = FIRST_PAUSE
+    failures = 0
     while True:
         try:
             return await ask()
         except GitHubError as error:
-            wait = max(error.retry_after or 0.0, pause * random.uniform(0.5, 1))  # noqa: S311
+            wait = back_off(error, failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
             if not error.transient or time.monotonic() + wait > until:
                 raise
             log.warning("asking again in %.1f s: %s", wait, error)
         await asyncio.sleep(wait)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        failures += 1

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from bot import hook_list
 from bot.github import GitHub
-from bot.github_error import GitHubError
+from bot.github_error import LONGEST_BACK_OFF, GitHubError, back_off
 from bot.heads import compare
 from bot.hook_list import Listed
 from bot.intake import Receiver, keep
@@ -56,7 +56,6 @@ TRIES, TRIED_FOR = 10, 3600.0
 COMPARISONS = 10
 """Times that repositories are looked at again that GitHub does not let us see."""
 
-LONGEST_BACK_OFF = 60.0
 REFUSED_FOR = 300.0
 """Seconds until a refusal that repeats itself (a wrong key) is tried again."""
 
@@ -91,7 +90,7 @@ class Recovery:
                 pause = await self.round()
             except GitHubError as error:
                 self._tell(failures, error)
-                pause = _back_off(error, failures)
+                pause = back_off(error, failures) if error.transient else REFUSED_FOR
                 failures += 1
             except Exception as error:
                 # Also a defect of ours: events that are not looked for would be lost in silence.
@@ -314,12 +313,6 @@ class _Walk:
     def missed(self) -> list[Listed]:
         """Return what the store does not know, the oldest first."""
         return list(reversed(self._missed.values()))
-
-
-def _back_off(error: GitHubError, failures: int) -> float:
-    if error.transient:
-        return max(error.retry_after or 0.0, min(LONGEST_BACK_OFF, 2.0 ** min(failures, 10)))
-    return REFUSED_FOR
 
 
 def list_days(api_url: str) -> float:

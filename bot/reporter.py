@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from functools import partial
 from typing import Any
@@ -20,7 +19,7 @@ from uuid import UUID
 
 from bot.check_sender import CheckSender
 from bot.github import GitHub
-from bot.github_error import GitHubError
+from bot.github_error import GitHubError, back_off
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Attempt
 from draftsman.store import attempts, check_runs
@@ -45,7 +44,6 @@ AT_ONCE = 8
 TRIED_AGAIN = 1.0
 """Seconds until a commit is looked at again that another process tells GitHub of."""
 
-LONGEST_BACK_OFF = 60.0
 HOPELESS_FOR = 3600.0
 """Seconds until a refusal that repeats itself (an App that was removed, a lost permission) is tried again."""
 
@@ -174,8 +172,7 @@ class Reporter:
 def seconds_to_wait(error: GitHubError, failures: int) -> float:
     """Return when to try again after the error, which is the `failures`-th in a row (from 0)."""
     if error.transient:
-        back_off = min(LONGEST_BACK_OFF, 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311
-        return max(error.retry_after or 0, back_off)
+        return back_off(error, failures)
     if error.status == 401:
         return CREDENTIALS_REFUSED_FOR
     return HOPELESS_FOR if failures < 24 else 24 * HOPELESS_FOR

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bot.commands import parse
-from bot.events.code import is_ours
+from bot.github import Answer
 from bot.github_error import GitHubError
+from bot.paging import pages
 from bot.replies import done_reply, is_reply_to, refusals_reply, reply
 from bot.tasks import asking
 from bot.tasks.acting import Act, Outcome, act, prepare
@@ -43,9 +44,9 @@ class _Thread:
     comment_id: int
     written_at: str
 
-    async def request(self, method: str, path: str, **arguments: Any) -> Any:
+    async def ask(self, method: str, path: str, **arguments: Any) -> Answer:
         path = f"/repos/{self.repository.full_name}{path}"
-        return (await self.desk.github.request(self.repository, COMMENTS, method, path, **arguments)).body
+        return await self.desk.github.request(self.repository, COMMENTS, method, path, **arguments)
 
 
 async def comment(desk: Desk, task: Task) -> None:
@@ -126,7 +127,7 @@ async def _react(thread: _Thread, content: str) -> bool:
     """React to the comment; GitHub keeps a reaction once. Returns whether the comment is there."""
     path = f"/issues/comments/{thread.comment_id}/reactions"
     try:
-        await thread.request("POST", path, body={"content": content})
+        await thread.ask("POST", path, body={"content": content})
     except GitHubError as error:
         if is_gone(error):
             return False
@@ -138,25 +139,20 @@ async def _reply(thread: _Thread, task: Task, body: str) -> None:
     earlier = await _find(thread) if task.detail.get("is_replying") else None
     if earlier is not None:
         if earlier.get("body") != body:
-            await thread.request("PATCH", f"/issues/comments/{earlier['id']}", body={"body": body})
+            await thread.ask("PATCH", f"/issues/comments/{earlier['id']}", body={"body": body})
         return
     await tasks.keep_detail(thread.desk.pool, task, {"is_replying": True})
-    await thread.request("POST", f"/issues/{thread.number}/comments", body={"body": body})
+    await thread.ask("POST", f"/issues/{thread.number}/comments", body={"body": body})
 
 
 async def _find(thread: _Thread) -> Mapping[str, Any] | None:
     """Return our reply to the comment. Anybody can write its marker: only what our App wrote counts."""
-    page = 1
-    while True:
-        query = {"since": thread.written_at, "per_page": "100", "page": str(page)}
-        found = await thread.request("GET", f"/issues/{thread.number}/comments", query=query)
-        if not isinstance(found, list):
-            raise GitHubError("GitHub answered a list of comments with something else.", status=502)
-        for one in found:
-            by_app = one.get("performed_via_github_app") is not None
-            ours = by_app and is_ours(one, "performed_via_github_app", thread.desk.rules)
+    listed = pages(
+        lambda query: thread.ask("GET", f"/issues/{thread.number}/comments", query=query), {"since": thread.written_at}
+    )
+    async for page in listed:
+        for one in page:
+            ours = thread.desk.github.is_own_app(one.get("performed_via_github_app"))
             if ours and is_reply_to(str(one.get("body")), thread.comment_id):
-                return one  # type: ignore[no-any-return]
-        if len(found) < 100:
-            return None
-        page += 1
+                return one
+    return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from bot.events.decision import TaskKind
-from bot.github_error import GitHubError
+from bot.github_error import GitHubError, back_off
 from bot.tasks.comment import comment
 from bot.tasks.contact import contact
 from bot.tasks.desk import Desk, LaterError, PointlessError
@@ -42,9 +42,8 @@ DONE_WITHIN = 80.0
 LET_GO_WITHIN = 2.0
 """Seconds in which a task that is not finished is given back when we stop."""
 
-LONGEST_BACK_OFF = 60.0
 MOST_REFUSALS = 4
-MOST_TRIES = 5_000
+MOST_TRIES = 7_500
 """About four days of waiting for a GitHub that is away."""
 
 Do = Callable[[Desk, Task], Awaitable[None]]
@@ -178,6 +177,5 @@ def _defect(task: Task, error: Exception) -> _Failure:
 def seconds_to_wait(error: GitHubError, tries: int) -> float | None:
     """Return when to try again after GitHub's refusal, None for never. `tries` counts from 1."""
     if error.transient:
-        back_off = min(LONGEST_BACK_OFF, 0.5 * 2.0 ** min(tries, 10))
-        return max(error.retry_after or 0.0, back_off) if tries < MOST_TRIES else None
+        return back_off(error, tries - 1) if tries < MOST_TRIES else None
     return 15.0 * tries if tries < MOST_REFUSALS else None
