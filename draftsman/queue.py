@@ -13,12 +13,16 @@ from typing import Any
 from arq.connections import ArqRedis, RedisSettings
 from redis.exceptions import RedisError
 
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import HostError
 
 log = logging.getLogger(__name__)
 
 QUEUE = "draftsman:wake"
 WAKE = "wake"
+
+CALLS = "draftsman:calls"
+"""The channel on which all workers hear that there is something: the queue wakes one, who may have no slot free."""
 
 REDIS_AWAY = (OSError, RedisError)
 """What a command raises where Redis is away, or does not answer in time."""
@@ -65,10 +69,11 @@ class WakeUps:
         self._away = False
 
     async def wake(self) -> None:
-        """Tell one worker to look for queued attempts. Nothing is raised where Redis is away."""
+        """Tell the workers to look for queued attempts. Nothing is raised where Redis is away."""
         try:
             async with asyncio.timeout(ANSWERED_WITHIN):
                 await self._redis.enqueue_job(WAKE, _expires=60)
+                await self._redis.publish(CALLS, "")
         except REDIS_AWAY as error:
             self._note_away(error)
         else:
@@ -92,7 +97,9 @@ class WakeUps:
 
     def _note_away(self, error: Exception) -> None:
         if not self._away:
-            log.warning("Redis is away (REDIS_URL), new work starts some seconds later: %r", error)
+            log.warning(
+                "Redis is away (REDIS_URL), new work starts some seconds later: %r", error, extra=Alert.REDIS_AWAY.extra
+            )
         self._away = True
 
     def _note_back(self) -> None:

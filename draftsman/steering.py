@@ -1,4 +1,4 @@
-"""What a person can have done to runs and installations, whether by the command line or by the API."""
+"""What a person can have done to runs, the queue and installations, whether by the command line or by the API."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from draftsman.domain.errors import DraftsmanError
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.policy import ApprovalPolicy, RepoPolicy
 from draftsman.domain.run import Attempt, RunState, Trust
-from draftsman.store import approvals, attempts, installations, leases, policies, reruns, tasks
+from draftsman.domain.waiting import Pause, Terms
+from draftsman.domain.worker import Worker
+from draftsman.store import approvals, attempts, installations, leases, pauses, policies, reruns, tasks, workers
 from draftsman.store.database import Database, Pool
 from draftsman.store.installations import Installation
+from draftsman.store.pauses import Paused
 from draftsman.store.reruns import Asked, Rerun
 
 
@@ -25,12 +28,18 @@ class NotNowError(DraftsmanError):
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """What can be done, over one database. `wake` tells the workers; `policy` and `admission` are the instance's."""
+    """What can be done, over one database. `wake` tells the workers; the rest is what the instance was started with."""
 
     pool: Pool[Any]
     wake: Callable[[], Awaitable[None]]
     policy: RepoPolicy
     admission: Admission = EVERYBODY
+    queue_limit: int = 0
+
+    @property
+    def terms(self) -> Terms:
+        """Return what decides why a run waits."""
+        return Terms(self.admission, self.queue_limit, self.policy.runs_on)
 
     async def rerun(
         self, run_id: UUID, *, by: str, tiers: Collection[Tier] = CHECKED_TIERS, rebuild: bool = False
@@ -95,6 +104,35 @@ class Steering:
             else:
                 await self._end_unserved(db, before, by)
         return after
+
+    async def pause(self, repo: str | None, *, by: str, shown_as: str, reason: str) -> Paused:
+        """Have no attempt of OWNER/NAME begin, of none at all for None, until it is resumed. What runs goes on.
+
+        Runs that wait name `shown_as`, and the reason.
+        """
+        async with self._transaction() as db:
+            return await pauses.pause(db, repo, by=by, reason=reason, shown_as=shown_as)
+
+    async def resume(self, repo: str | None, *, by: str) -> Pause | None:
+        """End the pause of OWNER/NAME, or that of all, and return it; None where there was none."""
+        async with self._transaction() as db:
+            ended = await pauses.resume(db, repo, by=by)
+        if ended is not None:
+            await self.wake()
+        return ended
+
+    async def drain(self, name: str, *, by: str, reason: str) -> Worker | None:
+        """Have a worker take nothing new, and return it; None where there is no such one. What it has goes on."""
+        async with self._transaction() as db:
+            return await workers.drain(db, name, by=by, reason=reason)
+
+    async def undrain(self, name: str, *, by: str) -> Worker | None:
+        """Have a worker take attempts again, and return it; None where there is no such one."""
+        async with self._transaction() as db:
+            found = await workers.undrain(db, name, by=by)
+        if found is not None:
+            await self.wake()
+        return found
 
     async def _end_unserved(self, db: Database, installation: Installation, by: str) -> None:
         """End what the claim does not take any more: where an allow-list is set, it decides."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from draftsman.domain.finding import Finding
 from draftsman.domain.plan import Plan, Tier
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Conclusion
 
 PHASES = ("source", "plan", "image", "job", "total")
@@ -53,6 +54,7 @@ class Outcome:
 
     `title` is one line; `detail` says what to do, in Markdown, and may be empty.
     `timings` maps PHASES, as far as the attempt came, to seconds. `summary` is Markdown that the job wrote itself.
+    `cause` says why another try may go better; it is there with `error` alone.
     """
 
     conclusion: Conclusion
@@ -66,3 +68,4 @@ class Outcome:
     timings: dict[str, float] = field(default_factory=dict)
     summary: str = ""
     artifacts: tuple[Artifact, ...] = ()
+    cause: Cause | None = None

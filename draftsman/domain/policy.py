@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from draftsman.domain.errors import DraftsmanError
+from draftsman.domain.labels import read_labels
 
 MOST_TRUSTED = 200
 """Entries of `trusted`: each team is a question to GitHub."""
@@ -48,7 +49,9 @@ class RepoPolicy:
     `trusted` names whose pull requests from forks need no approval: people (`login`), bots (`login[bot]`) and teams
     (`org/team`), in lower case. `merge_testing` tests pull requests as merged into their base; `run_drafts` and
     `run_tags` say whether drafts and tags are run. `supersede` ends what runs for an older commit of a branch or pull
-    request, and `supersede_default_branch` also where that is the default branch.
+    request, and `supersede_default_branch` also where that is the default branch. `runs_on` are the labels that a
+    worker must offer to take the repository's runs; no repository says so itself, since it chooses on whose machine
+    strangers' code runs.
     """
 
     approval: ApprovalPolicy = ApprovalPolicy.FIRST_TIME
@@ -58,6 +61,7 @@ class RepoPolicy:
     run_tags: bool = False
     supersede: bool = True
     supersede_default_branch: bool = False
+    runs_on: tuple[str, ...] = ()
 
     def changed(self, values: Mapping[str, object]) -> RepoPolicy:
         """Return the policy with these fields, as JSON or a person gives them. Raises PolicyError."""
@@ -70,6 +74,7 @@ class RepoPolicy:
             "approval": str(self.approval),
             "trusted": list(self.trusted),
             **{name: getattr(self, name) for name in SWITCHES},
+            "runs_on": list(self.runs_on),
         }
 
 
@@ -120,6 +125,16 @@ def _entry(field: str, given: object) -> str:
     return entry
 
 
+def _runs_on(field: str, given: object) -> tuple[str, ...]:
+    labels = given.replace(",", " ").split() if isinstance(given, str) else given
+    if not isinstance(labels, list | tuple):
+        raise PolicyError(field, "this must be a list of labels.")
+    try:
+        return read_labels(labels)
+    except ValueError as error:
+        raise PolicyError(field, str(error)) from None
+
+
 def _switch(field: str, given: object) -> bool:
     found = {"true": True, "false": False}.get(given.strip().lower()) if isinstance(given, str) else given
     if not isinstance(found, bool):
@@ -135,4 +150,5 @@ def _named(given: object) -> str:
 _READ: dict[str, Callable[[str, object], ApprovalPolicy | tuple[str, ...]]] = {
     "approval": _approval,
     "trusted": _trusted,
+    "runs_on": _runs_on,
 }

@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from draftsman.domain.plan import CHECKED_TIERS, Tier
+from draftsman.domain.retry import Cause
 
 
 class RunState(StrEnum):
@@ -121,6 +122,10 @@ class Attempt:
 
     `tiers` are those that were asked for; `rebuild` has the plan made and the image built anew. `asked_by` is the
     person who asked for it, None for an event.
+
+    `cause` says why a finished one may go better at another try, and `retried_as` is the number of the attempt that
+    tries it again. That one is the `retry_of` this number, `reason` is the phrase that says why it is there, and nobody
+    takes it up before `not_before`.
     """
 
     id: UUID
@@ -139,3 +144,8 @@ class Attempt:
     tiers: frozenset[Tier] = frozenset(CHECKED_TIERS)
     rebuild: bool = False
     asked_by: str | None = None
+    cause: Cause | None = None
+    retry_of: int | None = None
+    retried_as: int | None = None
+    reason: str | None = None
+    not_before: datetime | None = None

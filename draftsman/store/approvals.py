@@ -24,17 +24,40 @@ async def approve(db: Database, run_id: UUID, *, by: str, reason: str, asked: bo
         clean(by),
         clean(reason),
     )
-    waiting = await db.fetchrow("SELECT id, title FROM attempts WHERE run_id = $1 AND state = 'waiting'", run_id)
+    # Locked: who cancels it meanwhile was first, or comes after this.
+    waiting = await db.fetchrow(
+        "SELECT id, title FROM attempts WHERE run_id = $1 AND state = 'waiting' FOR NO KEY UPDATE", run_id
+    )
     await audit.record(db, actor=by, action="run.approved", run_id=run_id, reason=reason)
     if waiting is None:
         return await _queue(db, run_id, by) if asked and await _ended_waiting(db, run_id) else None
     if waiting["title"] is None:
-        await db.execute("UPDATE attempts SET state = 'queued', version = version + 1 WHERE id = $1", waiting["id"])
-        queued: UUID = waiting["id"]
+        queued: UUID | None = await db.fetchval(
+            """
+            WITH queued AS (
+                UPDATE attempts SET state = 'queued', version = version + 1 WHERE id = $1 AND state = 'waiting'
+                RETURNING id, run_id
+            ), audited AS (
+                INSERT INTO audit_events (actor, action, run_id, attempt_id)
+                SELECT $2, 'attempt.queued', run_id, id FROM queued
+            )
+            SELECT id FROM queued
+            """,
+            waiting["id"],
+            clean(by),
+        )
         return queued
     await db.execute(
-        "UPDATE attempts SET state = 'finished', conclusion = 'action_required', title = 'approved by ' || $2, "
-        "finished_at = now(), version = version + 1 WHERE id = $1",
+        """
+        WITH ended AS (
+            UPDATE attempts SET state = 'finished', conclusion = 'action_required', title = 'approved by ' || $2,
+                finished_at = now(), version = version + 1
+            WHERE id = $1 AND state = 'waiting' RETURNING id, run_id, conclusion, title
+        )
+        INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+        SELECT $2, 'attempt.finished', run_id, id, jsonb_build_object('conclusion', conclusion, 'title', title)
+        FROM ended
+        """,
         waiting["id"],
         clean(by),
     )
@@ -77,10 +100,17 @@ async def _queue(db: Database, run_id: UUID, asked_by: str | None) -> UUID:
 async def hold(db: Database, run_id: UUID, *, title: str, never: bool = False) -> None:
     """Show that the run waits for approval, with a title that says so; with `never`, that it will not be executed."""
     await db.execute(
-        "UPDATE attempts SET title = $2, version = version + 1, "
-        "state = CASE WHEN $3 THEN 'finished' ELSE state END, "
-        "conclusion = CASE WHEN $3 THEN 'action_required' END, finished_at = CASE WHEN $3 THEN now() END "
-        "WHERE run_id = $1 AND state = 'waiting'",
+        """
+        WITH held AS (
+            UPDATE attempts SET title = $2, version = version + 1,
+                state = CASE WHEN $3 THEN 'finished' ELSE state END,
+                conclusion = CASE WHEN $3 THEN 'action_required' END, finished_at = CASE WHEN $3 THEN now() END
+            WHERE run_id = $1 AND state = 'waiting' RETURNING id, conclusion, title
+        )
+        INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+        SELECT 'delivery', CASE WHEN $3 THEN 'attempt.finished' ELSE 'attempt.held' END, $1, id,
+               jsonb_strip_nulls(jsonb_build_object('conclusion', conclusion, 'title', title)) FROM held
+        """,
         run_id,
         clean(title),
         never,

@@ -50,8 +50,9 @@ async def behind(
     """Return the attempts that changed since GitHub was last told, oldest first.
 
     Left out are those whose tiers all wait for a back-off; those of the `paused` installations; progress that was told
-    of once, for the `thrifty` ones; and those of repositories that are gone, or that the App cannot reach: no
-    installation, or one that was suspended or removed.
+    of once, for the `thrifty` ones; the end of one that is tried again, until GitHub shows the attempt that does so (an
+    end in between would be taken for the result, and throw a pull request out of a merge queue); and those of
+    repositories that are gone, or that the App cannot reach: no installation, or one that was suspended or removed.
     """
     rows = await db.fetch(
         """
@@ -64,6 +65,9 @@ async def behind(
           AND NOT coalesce(i.is_suspended OR i.is_removed, false)
           AND (SELECT count(*) FROM check_runs c WHERE c.attempt_id = a.id
                AND (c.reported_version >= a.version OR c.retry_at > now())) < 2
+          AND NOT EXISTS (
+              SELECT FROM attempts n WHERE n.run_id = a.run_id AND n.retry_of = a.number
+              AND (SELECT count(*) FROM check_runs c WHERE c.attempt_id = n.id AND c.reported_version > 0) < 2)
           AND (a.state IN ('finished', 'waiting') OR p.installation_id <> ALL($2::bigint[])
                OR (SELECT count(*) FROM check_runs c WHERE c.attempt_id = a.id AND c.reported_version > 0) < 2)
         ORDER BY a.created_at, a.number LIMIT $3
@@ -90,7 +94,9 @@ async def speaks(db: Database, attempt_id: UUID, tier: Tier) -> bool:
                    EXISTS (SELECT FROM run_refs n WHERE n.run_id = b.run_id AND n.is_current)
                    AND first_value(b.trust = 'trusted' AND NOT b.is_unwanted)
                        OVER (PARTITION BY b.run_id ORDER BY b.number DESC) AS is_own,
-                   max(b.created_at) OVER (PARTITION BY b.run_id ORDER BY b.number) AS at
+                   -- Nobody asked for a retry: it stands where that stands which it tries again.
+                   max(b.created_at) FILTER (WHERE b.retry_of IS NULL)
+                       OVER (PARTITION BY b.run_id ORDER BY b.number) AS at
             FROM attempts a JOIN runs r ON r.id = a.run_id
             JOIN runs s ON s.repository_id = r.repository_id AND s.head_sha = r.head_sha
             JOIN attempts b ON b.run_id = s.id WHERE a.id = $1
@@ -138,15 +144,70 @@ async def forgotten(db: Database, reported: Reported) -> None:
 
 
 async def told(db: Database, reported: Reported, *, version: int, digest: str | None, annotations: int) -> None:
-    """Note that GitHub shows this version of the attempt; a digest of None: it needs to show nothing."""
-    await _set(
-        db,
-        reported,
-        "reported_version = $3, digest = $4, annotations_sent = $5, failures = 0, retry_at = NULL, last_error = NULL",
+    """Note that GitHub shows this version of the attempt; a digest of None: it needs to show nothing.
+
+    The audit trail has what was told of a tier that came to an end, and nothing of its progress.
+    """
+    await db.execute(
+        """
+        WITH before AS (
+            SELECT attempt_id, tier, digest FROM check_runs WHERE attempt_id = $1 AND tier = $2 FOR UPDATE
+        ), told AS (
+            UPDATE check_runs c SET reported_version = $3, digest = $4, annotations_sent = $5, failures = 0,
+                retry_at = NULL, last_error = NULL
+            FROM before b WHERE c.attempt_id = b.attempt_id AND c.tier = b.tier
+            RETURNING c.attempt_id, c.tier, split_part(c.digest, ':', 2) AS conclusion,
+                      c.digest LIKE 'completed:%' AND c.digest IS DISTINCT FROM b.digest AS is_news
+        )
+        INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+        SELECT 'reporter', 'check_run.told', a.run_id, a.id,
+               jsonb_build_object('tier', t.tier, 'conclusion', t.conclusion)
+        FROM told t JOIN attempts a ON a.id = t.attempt_id WHERE t.is_news
+        """,
+        reported.attempt_id,
+        reported.tier,
         version,
         digest,
         annotations,
     )
+
+
+async def is_known(db: Database, run_id: UUID, number: int) -> bool:
+    """Return whether there is such an attempt."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM attempts WHERE run_id = $1 AND number = $2)", run_id, number
+    )
+    return found
+
+
+async def tell_again(db: Database, run_id: UUID, number: int, tier: Tier, *, github_id: int) -> bool:
+    """Have GitHub told again of the end of an attempt, where this check run is what shows it and was told of it.
+
+    Returns whether there was anything to tell: of an attempt that goes on, or is behind anyway, it is told as ever.
+    """
+    found = await db.fetchval(
+        """
+        WITH stale AS (
+            UPDATE check_runs c SET digest = 'in_progress::', reported_version = 0 FROM attempts a
+            WHERE a.id = c.attempt_id AND a.run_id = $1 AND a.number = $2 AND c.tier = $3 AND c.github_id = $4
+              AND a.state = 'finished' AND c.reported_version >= a.version RETURNING a.id, a.run_id, a.version
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'reconciler', 'check_run.told_again', run_id, id, jsonb_build_object('tier', $3::text) FROM stale
+        ), noted AS (
+            INSERT INTO unreported (attempt_id, version) SELECT id, version FROM stale
+            ON CONFLICT (attempt_id) DO UPDATE SET version = excluded.version
+        ), hinted AS (
+            SELECT pg_notify('draftsman_attempts', id::text) FROM stale
+        )
+        SELECT id FROM stale LEFT JOIN hinted ON true
+        """,
+        run_id,
+        number,
+        tier,
+        github_id,
+    )
+    return found is not None
 
 
 async def settle(db: Database, attempt_id: UUID) -> None:
@@ -162,11 +223,19 @@ async def settle(db: Database, attempt_id: UUID) -> None:
 
 
 async def failed(db: Database, reported: Reported, *, retry_seconds: float, error: str) -> None:
-    """Note that GitHub could not be told, and when to try again."""
-    await _set(
-        db,
-        reported,
-        "failures = failures + 1, retry_at = now() + $3, last_error = $4",
+    """Note that GitHub could not be told, and when to try again. The audit trail has the first failure in a row."""
+    await db.execute(
+        """
+        WITH failed AS (
+            UPDATE check_runs SET failures = failures + 1, retry_at = now() + $3, last_error = $4
+            WHERE attempt_id = $1 AND tier = $2 RETURNING attempt_id, tier, failures, last_error
+        )
+        INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+        SELECT 'reporter', 'check_run.failed', a.run_id, a.id, jsonb_build_object('tier', f.tier, 'error', f.last_error)
+        FROM failed f JOIN attempts a ON a.id = f.attempt_id WHERE f.failures = 1
+        """,
+        reported.attempt_id,
+        reported.tier,
         timedelta(seconds=retry_seconds),
         clean(error)[:2000],
     )

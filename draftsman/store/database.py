@@ -9,11 +9,16 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import HostError
+from draftsman.store.pool import create_pool
 
 log = logging.getLogger(__name__)
 
 Pool = asyncpg.Pool
+
+TELL_SECONDS = 60.0
+"""How often somebody who waits for the database tells the log so."""
 
 DATABASE_AWAY = (
     OSError,  # no connection, a broken one, no answer in time
@@ -68,21 +73,24 @@ async def _prepare(connection: Any) -> None:
 
 
 async def connect(url: str, *, size: int = 10, wait_seconds: float = 30) -> Pool[Any]:
-    """Return a pool, waiting for a server that is not up yet. Raises HostError after `wait_seconds`."""
+    """Return a pool, waiting for a server that is not up yet, and telling the log so now and then.
+
+    Raises HostError after `wait_seconds`, and at once where Postgres refuses the connection.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
-    told = False
+    told = -TELL_SECONDS
     while True:
         try:
-            return await asyncpg.create_pool(
-                url, min_size=1, max_size=size, init=_prepare, command_timeout=60, timeout=10
-            )
+            return await create_pool(url, size=size, init=_prepare, command_timeout=60, timeout=10)
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
             if loop.time() > deadline:
-                raise HostError(f"Postgres does not answer (DATABASE_URL): {error}") from error
-            if not told:
-                log.warning("waiting for Postgres: %s", error)
-                told = True
+                sentence = f"Postgres does not answer (DATABASE_URL): {error}"
+                raise HostError(sentence, alert=Alert.POSTGRES_AWAY) from error
+            if loop.time() - told >= TELL_SECONDS:
+                log.warning("waiting for Postgres: %s", error, extra=Alert.POSTGRES_AWAY.extra)
+                told = loop.time()
             await asyncio.sleep(0.2)
         except (asyncpg.PostgresError, ValueError) as error:
-            raise HostError(f"Postgres refused the connection (DATABASE_URL): {error}") from error
+            sentence = f"Postgres refused the connection (DATABASE_URL): {error}"
+            raise HostError(sentence, alert=Alert.POSTGRES_REFUSES) from error

@@ -21,10 +21,12 @@ class Checked:
 async def first_seen(db: Database, repository_ids: Sequence[int]) -> dict[int, datetime]:
     """Return when each repository had its first run; one that had none is not in it."""
     rows = await db.fetch(
-        "SELECT repository_id, min(created_at) AS at FROM runs WHERE repository_id = ANY($1) GROUP BY repository_id",
+        "SELECT id, at FROM (SELECT p.id, coalesce(p.first_run_at, "
+        "(SELECT min(created_at) FROM runs WHERE repository_id = p.id)) AS at "
+        "FROM repositories p WHERE p.id = ANY($1)) known WHERE at IS NOT NULL",
         list(repository_ids),
     )
-    return {row["repository_id"]: row["at"] for row in rows}
+    return {row["id"]: row["at"] for row in rows}
 
 
 async def checked(db: Database, repository_id: int, ref: Ref, head_sha: str) -> Checked:

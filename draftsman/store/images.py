@@ -66,14 +66,21 @@ async def forget_failure(db: Database, key: str, *, engine: str) -> None:
     await db.execute("DELETE FROM image_failures WHERE engine = $1 AND key = $2", engine, key)
 
 
-async def ask_rebuild(db: Database, repo: str) -> datetime:
+async def ask_rebuild(db: Database, repo: str, *, by: str) -> datetime:
     """Have the next run of the repository build its image anew. Returns the time from which images count as new."""
     asked: datetime = await db.fetchval(
         """
-        INSERT INTO image_rebuilds (repo) VALUES (lower($1))
-        ON CONFLICT (repo) DO UPDATE SET asked_at = clock_timestamp() RETURNING asked_at
+        WITH asked AS (
+            INSERT INTO image_rebuilds (repo) VALUES (lower($1))
+            ON CONFLICT (repo) DO UPDATE SET asked_at = clock_timestamp() RETURNING repo, asked_at
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, detail)
+            SELECT $2, 'image.rebuild_asked', jsonb_build_object('repo', repo) FROM asked
+        )
+        SELECT asked_at FROM asked
         """,
         clean(repo),
+        clean(by),
     )
     return asked
 
@@ -88,3 +95,45 @@ async def last_used(db: Database, *, engine: str) -> dict[str, datetime]:
     """Return when each tag of this engine was last used by a run."""
     rows = await db.fetch("SELECT tag, used_at FROM images WHERE engine = $1", engine)
     return {row["tag"]: row["used_at"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class StaleImage:
+    """An image that will soon be too old: which repository's, and the branch for whose runs it is."""
+
+    tag: str
+    repository_id: int
+    repo: str
+    default_branch: str
+
+
+async def stale(db: Database, *, engine: str, built_before: datetime, used_after: datetime) -> list[StaleImage]:
+    """Return the images of this engine that were built before then and that runs still used after then, oldest first.
+
+    A repository that was renamed since has none under its old name.
+    """
+    rows = await db.fetch(
+        """
+        SELECT i.tag, p.id, p.full_name, p.default_branch FROM images i
+        JOIN repositories p ON lower(p.full_name) = lower(i.repo)
+        WHERE i.engine = $1 AND i.built_at < $2 AND i.used_at > $3 ORDER BY i.built_at, i.tag
+        """,
+        engine,
+        built_before,
+        used_after,
+    )
+    return [StaleImage(row["tag"], row["id"], row["full_name"], row["default_branch"]) for row in rows]
+
+
+async def renewed(
+    db: Database, tag: str, *, engine: str, build_seconds: float | None = None, built_at: datetime | None = None
+) -> None:
+    """Note that the image is a new one, though no run used it: built now, or then and elsewhere."""
+    await db.execute(
+        "UPDATE images SET built_at = coalesce($4, now()), build_seconds = coalesce($3, build_seconds) "
+        "WHERE tag = $1 AND engine = $2",
+        tag,
+        engine,
+        build_seconds,
+        built_at,
+    )

@@ -39,12 +39,19 @@ async def note(db: Database, installation_id: int, *, account: str, account_id: 
     """Keep that the App is installed there. The App's owner has approved themselves; all others wait."""
     row = await db.fetchrow(
         f"""
-        INSERT INTO installations (id, account, account_id, state, decided_by, decided_at)
-        SELECT $1, $2, $3, CASE WHEN owns THEN 'approved' ELSE 'pending' END,
-               CASE WHEN owns THEN 'App owner' END, CASE WHEN owns THEN now() END
-        FROM (SELECT coalesce(app_owner_id = $3, false) AS owns FROM instance) o
-        ON CONFLICT (id) DO UPDATE SET account = excluded.account, account_id = excluded.account_id
-        RETURNING {_COLUMNS}
+        WITH noted AS (
+            INSERT INTO installations (id, account, account_id, state, decided_by, decided_at)
+            SELECT $1, $2, $3, CASE WHEN owns THEN 'approved' ELSE 'pending' END,
+                   CASE WHEN owns THEN 'App owner' END, CASE WHEN owns THEN now() END
+            FROM (SELECT coalesce(app_owner_id = $3, false) AS owns FROM instance) o
+            ON CONFLICT (id) DO UPDATE SET account = excluded.account, account_id = excluded.account_id
+            RETURNING {_COLUMNS}, xmax = 0 AS is_new
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, detail)
+            SELECT 'delivery', 'installation.added',
+                   jsonb_build_object('installation', id, 'account', account, 'state', state) FROM noted WHERE is_new
+        )
+        SELECT {_COLUMNS} FROM noted
         """,  # noqa: S608
         installation_id,
         clean(account),
@@ -57,8 +64,15 @@ async def keep_app_owner(db: Database, account_id: int) -> None:
     """Keep who owns the App, and approve the installations of theirs that wait."""
     await db.execute("UPDATE instance SET app_owner_id = $1 WHERE app_owner_id IS DISTINCT FROM $1", account_id)
     await db.execute(
-        "UPDATE installations SET state = 'approved', decided_by = 'App owner', decided_at = now() "
-        "WHERE account_id = $1 AND state = 'pending'",
+        """
+        WITH approved AS (
+            UPDATE installations SET state = 'approved', decided_by = 'App owner', decided_at = now()
+            WHERE account_id = $1 AND state = 'pending' RETURNING id, account
+        )
+        INSERT INTO audit_events (actor, action, detail)
+        SELECT 'App owner', 'installation.approved', jsonb_build_object('installation', id, 'account', account)
+        FROM approved
+        """,
         account_id,
     )
 
@@ -88,8 +102,21 @@ async def mark(
         )
         await tasks.wake(db, installation_id)
     await db.execute(
-        "UPDATE installations SET is_suspended = coalesce($2, is_suspended), is_removed = coalesce($3, is_removed) "
-        "WHERE id = $1",
+        """
+        WITH before AS (
+            SELECT id, is_suspended, is_removed FROM installations WHERE id = $1 FOR UPDATE
+        ), marked AS (
+            UPDATE installations i SET is_suspended = coalesce($2, i.is_suspended),
+                is_removed = coalesce($3, i.is_removed)
+            FROM before b WHERE i.id = b.id
+            RETURNING i.id, i.account, i.is_suspended, i.is_removed,
+                      (i.is_suspended, i.is_removed) <> (b.is_suspended, b.is_removed) AS is_news
+        )
+        INSERT INTO audit_events (actor, action, detail)
+        SELECT 'delivery', CASE WHEN is_removed THEN 'installation.removed'
+                                WHEN is_suspended THEN 'installation.suspended' ELSE 'installation.back' END,
+               jsonb_build_object('installation', id, 'account', account) FROM marked WHERE is_news
+        """,
         installation_id,
         suspended,
         removed,
@@ -107,7 +134,9 @@ async def decide(db: Database, installation_id: int, *, approved: bool, by: str)
     if row is None:
         return None
     decision = "approved" if approved else "refused"
-    await audit.record(db, actor=by, action=f"installation.{decision}", installation=installation_id)
+    await audit.record(
+        db, actor=by, action=f"installation.{decision}", installation=installation_id, account=row["account"]
+    )
     return _installation(row)
 
 

@@ -1,30 +1,59 @@
-"""Who executes an attempt: the claim that takes it, the lease that keeps it, and the ways in which it comes back."""
+"""Who executes an attempt: the claim that takes it, the lease that keeps it, and the ways in which it comes back.
+
+One that comes back while its job goes on is kept for workers of the same engine for a while, who take the job up;
+anybody else would begin it anew. It is under way: it is taken up before anything new, and by a worker that is drained,
+or while a pause holds, too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from draftsman.domain.admission import EVERYBODY, Admission
+from draftsman.domain.labels import Offer
+from draftsman.domain.retry import NO_RETRIES, RetryRules
 from draftsman.domain.run import ACTIVE_STATES, Attempt
+from draftsman.domain.worker import HEARD_WITHIN
+from draftsman.store import retrying
 from draftsman.store.attempts import demand_held, get
 from draftsman.store.database import Database, Pool
+
+NEIGHBOURS_SECONDS = 10.0
+"""For so long other workers of an engine may take up what a lost one left: each looks every five seconds."""
 
 _CLAIMING = 0x636C61696D  # "claim": the advisory lock of claims
 
 
+ANYWHERE = Offer()
+
+
 async def claim(
-    pool: Pool[Any], *, owner: str, lease_seconds: float, per_repository: int, admission: Admission = EVERYBODY
+    pool: Pool[Any],
+    *,
+    owner: str,
+    lease_seconds: float,
+    per_repository: int,
+    admission: Admission = EVERYBODY,
+    offer: Offer = ANYWHERE,
 ) -> Attempt | None:
     """Take the next queued attempt, with a lease, or return None where there is none that may start now.
 
-    An untrusted one only where its commit was approved, whichever event asked for it.
+    First of all goes what is kept for the engine of the `offer`: it is under way. Then what a person asked for, then
+    that of the repository with the fewest attempts under way, and of those the one that had no turn for the longest
+    time; inside a repository the oldest. Nothing new is taken while a pause holds or the worker is drained, nothing of
+    a repository that needs labels which are not in the `offer`, and an untrusted attempt only where its commit was
+    approved, whichever event asked for it.
     """
     async with pool.acquire() as connection, connection.transaction():
-        # One claim at a time, and its snapshot taken after the lock: two at once would each count without the other.
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIMING)
-        attempt_id = await _claim_next(connection, owner, lease_seconds, per_repository, admission)
+        await lock_claims(connection)
+        attempt_id = None
+        if offer.engine is not None:
+            attempt_id = await _claim_kept(connection, owner, lease_seconds, admission, offer)
+        if attempt_id is None:
+            attempt_id = await _claim_next(connection, owner, lease_seconds, per_repository, admission, offer)
         return None if attempt_id is None else await get(connection, attempt_id)
 
 
@@ -40,38 +69,138 @@ async def admits(db: Database, run_id: UUID, admission: Admission) -> bool:
     return bool(admitted)
 
 
-async def _claim_next(
-    db: Database, owner: str, lease_seconds: float, per_repository: int, admission: Admission
+async def lock_claims(db: Database) -> None:
+    """Let no claim be made until the transaction ends, and wait for one that is being made.
+
+    One at a time, its snapshot taken after the lock: two at once would each count without the other.
+    """
+    await db.execute("SELECT pg_advisory_xact_lock($1)", _CLAIMING)
+
+
+_ALLOWED = "(a.trust = 'trusted' OR EXISTS (SELECT FROM approvals c WHERE c.run_id = a.run_id))"
+_IN_LINE = f"""
+    a.state = 'queued' AND (a.not_before IS NULL OR a.not_before <= now())
+    AND (a.kept_until IS NULL OR a.kept_until <= now()) AND {_ALLOWED}
+"""
+"""That the attempt `a` may be taken, as far as it is up to the attempt."""
+
+_FITS = "coalesce((SELECT l.runs_on FROM policies l WHERE l.repo = lower({name})), {usual}) <@ {offered}::text[]"
+"""That the labels which are offered cover those that the repository of this name needs."""
+
+_TAKEN = """
+    state = 'preparing', epoch = epoch + 1, lease_owner = $1, lease_expires = now() + $2,
+    started_at = coalesce(started_at, now()), engine = $3, kept_until = NULL, version = version + 1
+"""
+
+
+async def _claim_kept(
+    db: Database, owner: str, lease_seconds: float, admission: Admission, offer: Offer
 ) -> UUID | None:
-    # NO KEY: a row that refers to the attempt and is being written (a check run, say) must not hide it.
+    """Take an attempt whose job goes on at the engine that is offered. Its slot and its turn it had before."""
     claimed: UUID | None = await db.fetchval(
-        """
+        f"""
         WITH next AS (
-            SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id
-            JOIN repositories p ON p.id = r.repository_id
-            WHERE a.state = 'queued'
-              AND (a.trust = 'trusted' OR EXISTS (SELECT FROM approvals c WHERE c.run_id = r.id))
-              AND is_admitted(p.full_name, p.installation_id, $4, $5) AND $3 > (
-                SELECT count(*) FROM attempts b JOIN runs s ON s.id = b.run_id
-                WHERE s.repository_id = r.repository_id AND b.state IN ('preparing', 'building', 'running'))
-            ORDER BY a.priority DESC, a.created_at LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
+            SELECT a.id FROM attempts a JOIN repositories p ON p.id = a.repository_id
+            WHERE a.state = 'queued' AND a.engine = $3 AND a.kept_until > now() AND {_ALLOWED}
+              AND {_FITS.format(name="p.full_name", usual="$7", offered="$6")}
+              AND is_admitted(p.full_name, p.installation_id, $4, $5)
+            ORDER BY a.queued_at, a.id LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
         ), claimed AS (
-            UPDATE attempts a SET state = 'preparing', epoch = epoch + 1, lease_owner = $1,
-                lease_expires = now() + $2, started_at = coalesce(started_at, now()), version = version + 1
-            FROM next WHERE a.id = next.id RETURNING a.id, a.run_id, a.epoch
+            UPDATE attempts a SET {_TAKEN} FROM next WHERE a.id = next.id RETURNING a.id, a.run_id, a.epoch
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
             SELECT 'worker ' || $1, 'attempt.claimed', run_id, id, jsonb_build_object('epoch', epoch) FROM claimed
         )
         SELECT id FROM claimed
-        """,
+        """,  # noqa: S608
         owner,
         timedelta(seconds=lease_seconds),
-        per_repository,
+        offer.engine,
         list(admission.allow),
         list(admission.deny),
+        list(offer.labels),
+        list(offer.runs_on),
     )
     return claimed
+
+
+async def _claim_next(
+    db: Database, owner: str, lease_seconds: float, per_repository: int, admission: Admission, offer: Offer
+) -> UUID | None:
+    # `lanes` finds the head of each repository's line with one probe of the index, however many attempts are in it.
+    # Only those whose turn it may be are looked at further; some of each, and some of all: a row that another
+    # transaction holds just now is passed by.
+    # NO KEY: a row that refers to the attempt and is being written (a check run, say) must not hide it.
+    claimed: UUID | None = await db.fetchval(
+        f"""
+        WITH RECURSIVE lanes AS (
+            (SELECT a.repository_id, a.id, a.priority, a.created_at FROM attempts a WHERE {_IN_LINE}
+             ORDER BY a.repository_id, a.priority DESC, a.created_at, a.id LIMIT 1)
+            UNION ALL
+            SELECT h.* FROM lanes l CROSS JOIN LATERAL (
+                SELECT a.repository_id, a.id, a.priority, a.created_at FROM attempts a
+                WHERE a.repository_id > l.repository_id AND {_IN_LINE}
+                ORDER BY a.repository_id, a.priority DESC, a.created_at, a.id LIMIT 1
+            ) h
+        ), busy AS (
+            SELECT repository_id, count(*) AS running FROM attempts
+            WHERE state IN ('preparing', 'building', 'running') GROUP BY repository_id
+        ), turns AS (
+            -- Who is served is asked in their order, and of no more than are needed (OFFSET 0): it takes the longest.
+            SELECT o.* FROM (
+                SELECT l.repository_id, p.full_name, p.installation_id, coalesce(b.running, 0) AS running, t.claimed_at
+                FROM lanes l JOIN repositories p ON p.id = l.repository_id
+                LEFT JOIN busy b ON b.repository_id = p.id LEFT JOIN claim_turns t ON t.repository_id = p.id
+                WHERE coalesce(b.running, 0) < $8
+                  AND NOT EXISTS (SELECT FROM pauses s WHERE s.repo IN ('*', lower(p.full_name)))
+                  AND NOT EXISTS (SELECT FROM workers w WHERE w.name = $1 AND w.drained_at IS NOT NULL)
+                ORDER BY l.priority DESC, running, t.claimed_at NULLS FIRST, l.created_at, l.id OFFSET 0
+            ) o WHERE {_FITS.format(name="o.full_name", usual="$7", offered="$6")}
+                  AND is_admitted(o.full_name, o.installation_id, $4, $5) LIMIT 10
+        ), heads AS (
+            SELECT h.id, h.priority, h.created_at, u.running, u.claimed_at FROM turns u CROSS JOIN LATERAL (
+                SELECT a.id, a.priority, a.created_at FROM attempts a
+                WHERE a.repository_id = u.repository_id AND {_IN_LINE}
+                ORDER BY a.priority DESC, a.created_at, a.id LIMIT 3
+            ) h
+            ORDER BY h.priority DESC, u.running, u.claimed_at NULLS FIRST, h.created_at, h.id LIMIT 10
+        ), next AS (
+            SELECT a.id FROM heads h JOIN attempts a ON a.id = h.id WHERE a.state = 'queued'
+            ORDER BY h.priority DESC, h.running, h.claimed_at NULLS FIRST, h.created_at, h.id
+            LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
+        ), claimed AS (
+            UPDATE attempts a SET {_TAKEN} FROM next WHERE a.id = next.id
+            RETURNING a.id, a.run_id, a.repository_id, a.epoch
+        ), turned AS (
+            INSERT INTO claim_turns (repository_id, claimed_at) SELECT repository_id, clock_timestamp() FROM claimed
+            ON CONFLICT (repository_id) DO UPDATE SET claimed_at = excluded.claimed_at
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'worker ' || $1, 'attempt.claimed', run_id, id, jsonb_build_object('epoch', epoch) FROM claimed
+        )
+        SELECT id FROM claimed
+        """,  # noqa: S608
+        owner,
+        timedelta(seconds=lease_seconds),
+        offer.engine,
+        list(admission.allow),
+        list(admission.deny),
+        list(offer.labels),
+        list(offer.runs_on),
+        per_repository,
+    )
+    return claimed
+
+
+_BACK = """
+    state = CASE WHEN cancel_asked IS NULL THEN 'queued' ELSE 'finished' END,
+    conclusion = CASE WHEN cancel_asked IS NOT NULL THEN 'cancelled' END,
+    title = CASE WHEN cancel_asked IS NULL THEN title ELSE 'cancelled ' || cancel_asked END,
+    finished_at = CASE WHEN cancel_asked IS NOT NULL THEN now() END,
+    kept_until = CASE WHEN cancel_asked IS NULL AND state = 'running' AND $3 > interval '0 s' THEN now() + $3 END,
+    lease_owner = NULL, lease_expires = NULL, version = version + 1
+"""
+"""What becomes of an attempt that is given back: queued again, kept for $3, or ended where somebody asked for that."""
 
 
 async def renew(db: Database, attempt: Attempt, *, lease_seconds: float) -> None:
@@ -86,74 +215,121 @@ async def renew(db: Database, attempt: Attempt, *, lease_seconds: float) -> None
     demand_held(renewed, attempt)
 
 
-async def give_back(db: Database, attempt: Attempt, *, owner: str) -> None:
-    """Queue the attempt again: its worker stops. Raises LeaseLostError."""
+async def give_back(db: Database, attempt: Attempt, *, owner: str, kept_seconds: float = 0) -> None:
+    """Queue the attempt again: its worker stops. One that somebody asked to end, ends. Raises LeaseLostError.
+
+    One that runs is kept for so long for workers of its engine: 0 where no job of it goes on.
+    """
     given = await db.fetchval(
-        """
+        f"""
         WITH given AS (
-            UPDATE attempts SET state = 'queued', lease_owner = NULL, lease_expires = NULL, version = version + 1
-            WHERE id = $1 AND epoch = $2 AND state = ANY($3) RETURNING id, run_id
+            UPDATE attempts SET {_BACK}
+            WHERE id = $1 AND epoch = $2 AND state = ANY($4) RETURNING id, run_id, state
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $4, 'attempt.given_back', run_id, id, '{}' FROM given
+            SELECT 'worker ' || $5, 'attempt.given_back', run_id, id, jsonb_build_object('now', state) FROM given
         )
         SELECT id FROM given
-        """,
+        """,  # noqa: S608
         attempt.id,
         attempt.epoch,
+        timedelta(seconds=kept_seconds),
         list(ACTIVE_STATES),
         owner,
     )
     demand_held(given, attempt)
 
 
-async def give_back_lost(db: Database, *, max_claims: int) -> list[UUID]:
+async def give_back_lost(
+    db: Database, *, max_claims: int, retries: RetryRules = NO_RETRIES, kept_seconds: float = 0
+) -> list[UUID]:
     """Queue again every attempt whose lease ran out; at its `max_claims`-th loss end it as `error`.
 
-    A worker that stopped and gave its attempt back did not lose it. Returns their ids.
+    One that ended so is tried again as another attempt, where `retries` let it be: call it inside a transaction then.
+    One that somebody asked to end, ends: no worker is needed for that. A worker that stopped and gave its attempt back
+    did not lose it. Where a worker of its engine was heard of lately, one that runs is kept for so long, but for no
+    longer than `NEIGHBOURS_SECONDS`: its job may go on there. Returns the ids of those that were lost.
     """
+    if retries != NO_RETRIES:
+        # Whoever steers a run locks it before its attempts: in the other order, each could wait for the other.
+        await db.execute(
+            "SELECT 1 FROM runs WHERE id IN (SELECT run_id FROM attempts "
+            "WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now()) ORDER BY id FOR KEY SHARE"
+        )
+    ending = await db.fetch(
+        "SELECT id, run_id, number FROM attempts WHERE state IN ('preparing', 'building', 'running') "
+        "AND lease_expires < now() AND cancel_asked IS NULL AND losses + 1 >= $1 FOR NO KEY UPDATE SKIP LOCKED",
+        max_claims,
+    )
+    words = {row["id"]: await retrying.last_word(db, row["run_id"], row["number"], retries) for row in ending}
+    lost = await _give_back_lost(db, max_claims, words, min(kept_seconds, NEIGHBOURS_SECONDS))
+    for attempt_id, has_ended in lost.items():
+        if has_ended:
+            await retrying.after_loss(db, attempt_id, rules=retries)
+    return list(lost)
+
+
+async def _give_back_lost(
+    db: Database, max_claims: int, words: Mapping[UUID, str], kept_seconds: float
+) -> dict[UUID, bool]:
+    """Return the attempts that were lost, and whether that ended them as an error. `words` are such a one's detail."""
     rows = await db.fetch(
         """
         WITH lost AS (
-            SELECT id, lease_owner, losses + 1 AS losses FROM attempts
+            SELECT id, lease_owner, losses + 1 AS losses,
+                   CASE WHEN cancel_asked IS NOT NULL THEN 'cancelled' WHEN losses + 1 >= $1 THEN 'error' END AS ended,
+                   CASE WHEN cancel_asked IS NOT NULL THEN 'cancelled ' || cancel_asked
+                        WHEN losses + 1 >= $1 THEN 'the worker was lost ' || losses + 1
+                             || CASE losses WHEN 0 THEN ' time' ELSE ' times' END || ' while it ran this' END AS title
+            FROM attempts
             WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR NO KEY UPDATE SKIP LOCKED
         ), ended AS (
             UPDATE attempts a SET
-                losses = lost.losses,
-                state = CASE WHEN lost.losses < $1 THEN 'queued' ELSE 'finished' END,
-                conclusion = CASE WHEN lost.losses < $1 THEN NULL ELSE 'error' END,
-                title = CASE WHEN lost.losses < $1 THEN NULL
-                             ELSE 'the worker was lost ' || lost.losses
-                                  || CASE lost.losses WHEN 1 THEN ' time' ELSE ' times' END || ' while it ran this' END,
-                finished_at = CASE WHEN lost.losses < $1 THEN NULL ELSE now() END,
+                losses = lost.losses, conclusion = lost.ended, title = lost.title,
+                cause = CASE WHEN lost.ended = 'error' THEN 'worker' END,
+                detail = (SELECT w.detail FROM unnest($2::uuid[], $3::text[]) AS w (id, detail)
+                          WHERE w.id = a.id AND lost.ended = 'error'),
+                state = CASE WHEN lost.ended IS NULL THEN 'queued' ELSE 'finished' END,
+                finished_at = CASE WHEN lost.ended IS NOT NULL THEN now() END,
+                kept_until = CASE WHEN lost.ended IS NULL AND a.state = 'running' AND $4 > interval '0 s' AND EXISTS (
+                    SELECT FROM workers w WHERE w.engine = a.engine AND w.stopped_at IS NULL AND w.away_since IS NULL
+                    AND w.seen_at > now() - $5::interval) THEN now() + $4 END,
                 lease_owner = NULL, lease_expires = NULL, version = version + 1
-            FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, lost.lease_owner
+            FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, a.conclusion, lost.lease_owner
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
             SELECT 'reconciler', 'lease.lost', run_id, id,
                    jsonb_build_object('worker', lease_owner, 'now', state) FROM ended
         )
-        SELECT id FROM ended
+        SELECT id, coalesce(conclusion = 'error', false) AS has_ended FROM ended
         """,
         max_claims,
+        list(words),
+        list(words.values()),
+        timedelta(seconds=kept_seconds),
+        HEARD_WITHIN,
     )
-    return [row["id"] for row in rows]
+    return {row["id"]: row["has_ended"] for row in rows}
 
 
-async def give_back_of(db: Database, owner: str) -> list[UUID]:
-    """Queue again what an earlier worker of this name held: it is dead, since its name is ours now. Returns the ids."""
+async def give_back_of(db: Database, owner: str, *, kept_seconds: float = 0) -> list[UUID]:
+    """Queue again what an earlier worker of this name held: it is dead, since its name is ours now. Returns the ids.
+
+    What ran is kept for so long for workers of its engine, as this is one.
+    """
     rows = await db.fetch(
-        """
+        f"""
         WITH given AS (
-            UPDATE attempts SET state = 'queued', lease_owner = NULL, lease_expires = NULL, version = version + 1
-            WHERE lease_owner = $1 AND state = ANY($2) RETURNING id, run_id
+            UPDATE attempts SET {_BACK}
+            WHERE lease_owner = $1 AND state = ANY($2) RETURNING id, run_id, state
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $1, 'attempt.taken_back', run_id, id, '{}' FROM given
+            SELECT 'worker ' || $1, 'attempt.taken_back', run_id, id, jsonb_build_object('now', state) FROM given
         )
         SELECT id FROM given
-        """,
+        """,  # noqa: S608
         owner,
         list(ACTIVE_STATES),
+        timedelta(seconds=kept_seconds),
     )
     return [row["id"] for row in rows]

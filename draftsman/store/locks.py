@@ -57,6 +57,21 @@ async def _lock(pool: Pool[Any], name: str) -> Any:
     return connection
 
 
+@asynccontextmanager
+async def alone(pool: Pool[Any], key: int) -> AsyncIterator[bool]:
+    """Yield whether this is the only process that does now what the key stands for. Others do not wait."""
+    async with pool.acquire() as connection:
+        mine: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", key)
+        try:
+            yield mine
+        finally:
+            if mine:
+                try:
+                    await connection.execute("SELECT pg_advisory_unlock($1)", key, timeout=_UNLOCK_SECONDS)
+                except DATABASE_AWAY:
+                    connection.terminate()  # the lock goes with its connection
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A lock that was got at the first try."""

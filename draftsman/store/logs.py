@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from draftsman.domain.run import Attempt
+from draftsman.store.attempts import HELD, HELD_ROW
 from draftsman.store.database import Database, clean
 
 
@@ -62,11 +63,11 @@ async def append(db: Database, attempt: Attempt, section: str, content: bytes, *
 async def keep(db: Database, attempt: Attempt, chunk: LogChunk) -> None:
     """Keep a chunk; where its position is taken, nothing changes: it was kept before. A lost lease changes nothing."""
     await db.execute(
-        """
+        f"""
         INSERT INTO log_chunks (attempt_id, position, section, size, content, marks, job_bytes)
-        SELECT $1, $3, $4, $5, $6, $7, $8 FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished'
+        SELECT $1, $3, $4, $5, $6, $7, $8 FROM attempts WHERE {HELD} FOR SHARE
         ON CONFLICT (attempt_id, position) DO NOTHING
-        """,
+        """,  # noqa: S608
         attempt.id,
         attempt.epoch,
         chunk.position,
@@ -84,9 +85,8 @@ async def cut(db: Database, attempt: Attempt, note: LogChunk, *, before: int) ->
     Call it in a transaction. A worker that lost its lease changes nothing.
     """
     gone = await db.fetchval(
-        "WITH gone AS (DELETE FROM log_chunks WHERE attempt_id = $1 AND position > $3 AND position < $4 "
-        "AND EXISTS (SELECT FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished') RETURNING 1) "
-        "SELECT count(*) FROM gone",
+        "WITH gone AS (DELETE FROM log_chunks WHERE attempt_id = $1 AND position > $3 AND position < $4 "  # noqa: S608
+        f"AND EXISTS {HELD_ROW} RETURNING 1) SELECT count(*) FROM gone",
         attempt.id,
         attempt.epoch,
         note.position,
@@ -134,7 +134,7 @@ async def clear(db: Database, attempt: Attempt) -> None:
     A worker that lost its lease removes nothing.
     """
     await db.execute(
-        "DELETE FROM log_chunks WHERE attempt_id = $1 AND EXISTS (SELECT FROM attempts WHERE id = $1 AND epoch = $2)",
+        f"DELETE FROM log_chunks WHERE attempt_id = $1 AND EXISTS {HELD_ROW}",  # noqa: S608
         attempt.id,
         attempt.epoch,
     )

@@ -13,6 +13,7 @@ from typing import Any
 from draftsman.domain.policy import FIELDS, RepoPolicy, policy_value
 from draftsman.store import audit
 from draftsman.store.database import Database, Pool, clean
+from draftsman.store.leases import lock_claims
 
 _ASSIGNED = ", ".join(f"{name} = excluded.{name}" for name in FIELDS)
 
@@ -79,6 +80,8 @@ async def set_fields(db: Database, full_name: str, given: Mapping[str, object], 
     after = {name: merged[name] for name in FIELDS if merged.get(name) is not None}
     if after == before.explicit:
         return before
+    if after.get("runs_on") != before.explicit.get("runs_on"):
+        await lock_claims(db)  # once this is committed, no run begins where it may not any more
     if after:
         await _keep(db, before.repo, after)
     else:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from draftsman.store.database import DATABASE_AWAY, Database, Pool
+from draftsman.store import locks
+from draftsman.store.database import Database, Pool, clean
 
 _READING = 0x726561646C697374  # "readlist": one process at a time reads the list
 
@@ -78,10 +79,15 @@ async def note_gap(db: Database, since: datetime, until: datetime) -> None:
     """Note that deliveries may have been lost between these times, beside a gap that no comparison made up for yet."""
     await db.execute(
         """
-        UPDATE recovery SET
-            gap_from = CASE WHEN gap_until > coalesce(compared_at, '-infinity') THEN least(gap_from, $1) ELSE $1 END,
-            gap_until = CASE WHEN gap_until > coalesce(compared_at, '-infinity') THEN greatest(gap_until, $2)
-                             ELSE $2 END
+        WITH noted AS (
+            UPDATE recovery SET
+                gap_from = CASE WHEN gap_until > coalesce(compared_at, '-infinity') THEN least(gap_from, $1)
+                                ELSE $1 END,
+                gap_until = CASE WHEN gap_until > coalesce(compared_at, '-infinity') THEN greatest(gap_until, $2)
+                                 ELSE $2 END
+        )
+        INSERT INTO audit_events (actor, action, detail)
+        VALUES ('recovery', 'recovery.gap', jsonb_build_object('from', $1::timestamptz, 'until', $2::timestamptz))
         """,
         since,
         until,
@@ -93,9 +99,13 @@ async def compared(db: Database, began_at: datetime) -> None:
     await db.execute("UPDATE recovery SET compared_at = greatest(compared_at, $1)", began_at)
 
 
-async def ask_sync(db: Database) -> None:
+async def ask_sync(db: Database, *, by: str) -> None:
     """Have the heads compared by whoever reads the list."""
-    await db.execute("UPDATE recovery SET sync_asked_at = now()")
+    await db.execute(
+        "WITH asked AS (UPDATE recovery SET sync_asked_at = now()) "
+        "INSERT INTO audit_events (actor, action) VALUES ($1, 'recovery.sync_asked')",
+        clean(by),
+    )
 
 
 async def last_received(db: Database) -> datetime | None:
@@ -107,13 +117,5 @@ async def last_received(db: Database) -> datetime | None:
 @asynccontextmanager
 async def alone(pool: Pool[Any]) -> AsyncIterator[bool]:
     """Yield whether this is the only process that reads the list now. Others do not wait: it is read for them."""
-    async with pool.acquire() as connection:
-        mine: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _READING)
-        try:
-            yield mine
-        finally:
-            if mine:
-                try:
-                    await connection.execute("SELECT pg_advisory_unlock($1)", _READING, timeout=10)
-                except DATABASE_AWAY:
-                    connection.terminate()  # the lock goes with its connection
+    async with locks.alone(pool, _READING) as mine:
+        yield mine

@@ -31,18 +31,20 @@ async def release(
     by: str,
     reason: str,
     doubtful_since: datetime | None = None,
+    only_in_line: bool = False,
 ) -> Released:
     """Note that the ref names `head_sha` now (None: it is gone), and end what nothing names any more.
 
     `reason` is the phrase that the ended attempts show (`(superseded by abc1234)`). A commit that an event named after
     `head_sha`, and since `doubtful_since` (the store's time, see `now`), is left alone: GitHub's answer may be older
-    than the event. Call it inside a transaction.
+    than the event. With `only_in_line` so is one whose attempt was claimed, or has finished. Call it inside a
+    transaction.
     """
     mine = (repository_id, ref.kind, clean(ref.name), head_sha)
     # As `runs.start` does, so that neither misses what the other does to one of them.
     await db.execute(
         "SELECT 1 FROM runs WHERE id IN (SELECT n.run_id FROM run_refs n JOIN runs r ON r.id = n.run_id "
-        "WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current "
+        "WHERE n.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current "
         "AND r.head_sha IS DISTINCT FROM $4) ORDER BY id FOR UPDATE",
         *mine,
     )
@@ -50,20 +52,28 @@ async def release(
         """
         WITH named AS (
             SELECT n.run_id, n.kind, n.name, n.named_at, r.head_sha FROM run_refs n JOIN runs r ON r.id = n.run_id
-            WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current
+            WHERE n.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.is_current
         ), others AS (
             SELECT run_id, kind, name,
                    coalesce(named_at >= $5, false)
                    AND named_at > coalesce((SELECT max(named_at) FROM named WHERE head_sha = $4), '-infinity') AS is_new
-            FROM named WHERE head_sha IS DISTINCT FROM $4
+            FROM named WHERE head_sha IS DISTINCT FROM $4 AND (NOT $7 OR EXISTS (
+                SELECT FROM attempts a WHERE a.run_id = named.run_id AND a.state IN ('waiting', 'queued')))
         ), released AS (
             UPDATE run_refs n SET is_current = false FROM others o
             WHERE n.run_id = o.run_id AND n.kind = o.kind AND n.name = o.name AND NOT o.is_new
+            RETURNING n.run_id, n.kind, n.name
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, detail)
+            SELECT $6, 'ref.released', run_id, jsonb_build_object('ref', kind || ':' || name, 'now', $4::text)
+            FROM released
         )
         SELECT run_id, is_new FROM others
         """,
         *mine,
         doubtful_since,
+        clean(by),
+        only_in_line,
     )
     ended = []
     for row in left:
@@ -87,7 +97,7 @@ async def head_at(db: Database, repository_id: int, ref: Ref, *, at: datetime) -
     """Return the newest commit that the ref was known to name at that time (our clock), None where none was known."""
     found: str | None = await db.fetchval(
         "SELECT r.head_sha FROM run_refs n JOIN runs r ON r.id = n.run_id "
-        "WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.created_at <= $4 "
+        "WHERE n.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND n.created_at <= $4 "
         "ORDER BY n.created_at DESC LIMIT 1",
         repository_id,
         ref.kind,
@@ -107,7 +117,7 @@ async def last_of_branch(
     found: UUID | None = await db.fetchval(
         """
         SELECT a.id FROM run_refs n JOIN runs r ON r.id = n.run_id JOIN attempts a ON a.run_id = r.id
-        WHERE r.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND r.id <> $4 AND r.subject = 'head'
+        WHERE n.repository_id = $1 AND n.kind = $2 AND n.name = $3 AND r.id <> $4 AND r.subject = 'head'
           AND ($5::timestamptz IS NULL OR r.created_at < $5)
           AND a.state = 'finished' AND a.conclusion IN ('success', 'failure', 'timed_out')
         ORDER BY n.created_at DESC, a.number DESC LIMIT 1

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from draftsman.domain.run import Repository
+from draftsman.store import audit
 from draftsman.store.database import Database, clean
 
 _COLUMNS = """
@@ -14,17 +15,18 @@ _COLUMNS = """
     p.installation_id AS repository_installation_id
 """
 
-_BY_NAME = ("repo_profiles", "policies")
+_BY_NAME = ("repo_profiles", "policies", "pauses")
 """Tables whose rows belong to a repository by its name."""
 
 
 async def keep(db: Database, repository: Repository, *, formerly: str | None = None) -> None:
     """Insert the repository, or bring its name, branch and installation up to date. Call it inside a transaction.
 
-    Where it has another name now, its profile and policy go with it, and take the place of what a repository that had
-    that name before left there. Whoever takes the name of a repository that we were not told of since inherits nothing:
-    what was set for that one is put aside until its new name is known. `formerly` is the OWNER/NAME that it is said to
-    have had: what was set for that before any event came goes with it, too, unless another repository is called so.
+    Where it has another name now, its profile, policy and pause go with it, and take the place of what a repository
+    that had that name before left there. Whoever takes the name of a repository that we were not told of since inherits
+    nothing: what was set for that one is put aside until its new name is known. `formerly` is the OWNER/NAME that it is
+    said to have had: what was set for that before any event came goes with it, too, unless another repository is called
+    so.
     """
     before = await db.fetchrow(
         "SELECT lower(full_name) AS name, is_gone FROM repositories WHERE id = $1 FOR UPDATE", repository.id
@@ -51,6 +53,7 @@ async def keep(db: Database, repository: Repository, *, formerly: str | None = N
         await _move(db, _aside(repository.id), name.lower())
     elif before is not None and before["name"] != name.lower():
         await _move(db, before["name"], name.lower())
+        await audit.record(db, actor="delivery", action="repository.renamed", repo=name, formerly=before["name"])
     if formerly is not None and not await _is_taken(db, formerly):
         await _move(db, clean(formerly).lower(), name.lower())
 
@@ -98,6 +101,8 @@ async def gone(db: Database, repository_id: int) -> list[UUID]:
         "RETURNING lower(full_name)",
         repository_id,
     )
+    if name is not None:
+        await audit.record(db, actor="delivery", action="repository.gone", repo=name)
     for table in _BY_NAME:
         # Where another one has the name already, only what was put aside was this one's.
         await db.execute(f"DELETE FROM {table} WHERE repo = ANY($1)", [name, _aside(repository_id)])  # noqa: S608
@@ -116,6 +121,12 @@ async def get(db: Database, repository_id: int) -> Repository | None:
         repository_id,
     )
     return None if row is None else repository_of(row)
+
+
+async def called(db: Database, full_name: str) -> list[int]:
+    """Return the ids of the repositories that had this OWNER/NAME, in any case, when they were heard of last."""
+    rows = await db.fetch("SELECT id FROM repositories WHERE lower(full_name) = lower($1)", clean(full_name))
+    return [row["id"] for row in rows]
 
 
 def repository_of(row: Any) -> Repository:

@@ -55,7 +55,7 @@ async def ask(
         "SELECT id, state, trust, tiers, rebuild FROM attempts WHERE run_id = $1 ORDER BY number DESC LIMIT 1", run_id
     )
     if newest is not None and newest["state"] != RunState.FINISHED:
-        return await _join(db, newest, by, tiers, rebuild)
+        return await _join(db, newest, by, cause, tiers, rebuild)
     trust = Trust.UNTRUSTED if newest is None else Trust(newest["trust"])
     approved = await db.fetchval("SELECT EXISTS (SELECT FROM approvals WHERE run_id = $1)", run_id)
     if trust is Trust.UNTRUSTED and not approved:
@@ -86,33 +86,50 @@ async def ask(
     return Rerun(Asked.CREATED, attempt_id)
 
 
-async def narrow(db: Database, run_id: UUID, tiers: Collection[Tier]) -> None:
+async def narrow(db: Database, run_id: UUID, tiers: Collection[Tier], *, by: str) -> None:
     """Have the run's first attempt, which nobody took yet, do these tiers only."""
     await db.execute(
-        "UPDATE attempts SET tiers = $2, version = version + 1 "
-        "WHERE run_id = $1 AND number = 1 AND state IN ('waiting', 'queued')",
+        """
+        WITH narrowed AS (
+            UPDATE attempts SET tiers = $2, version = version + 1
+            WHERE run_id = $1 AND number = 1 AND state IN ('waiting', 'queued') RETURNING id, tiers
+        )
+        INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+        SELECT $3, 'attempt.changed', $1, id, jsonb_build_object('tiers', tiers) FROM narrowed
+        """,
         run_id,
         sorted(tiers),
+        clean(by),
     )
 
 
-async def _join(db: Database, newest: dict[str, object], by: str, tiers: Collection[Tier], rebuild: bool) -> Rerun:
+async def _join(
+    db: Database, newest: dict[str, object], by: str, cause: str, tiers: Collection[Tier], rebuild: bool
+) -> Rerun:
     attempt_id = newest["id"]
     assert isinstance(attempt_id, UUID)
     if newest["state"] == RunState.WAITING:
         return Rerun(Asked.WAITING, attempt_id)
     joined = await db.fetchval(
         """
-        UPDATE attempts SET tiers = ARRAY(SELECT DISTINCT unnest(tiers || $2::text[]) ORDER BY 1),
-            rebuild = rebuild OR $3, priority = greatest(priority, $4), asked_by = coalesce(asked_by, $5),
-            version = version + 1
-        WHERE id = $1 AND state = 'queued' RETURNING id
+        WITH joined AS (
+            UPDATE attempts SET tiers = ARRAY(SELECT DISTINCT unnest(tiers || $2::text[]) ORDER BY 1),
+                rebuild = rebuild OR $3, priority = greatest(priority, $4), asked_by = coalesce(asked_by, $5),
+                not_before = NULL, version = version + 1
+            WHERE id = $1 AND state = 'queued' RETURNING id, run_id, tiers, rebuild
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT $5, 'attempt.joined', run_id, id,
+                   jsonb_build_object('cause', $6::text, 'tiers', tiers, 'rebuild', rebuild) FROM joined
+        )
+        SELECT id FROM joined
         """,
         attempt_id,
         sorted(tiers),
         rebuild,
         PERSONS_PRIORITY,
         clean(by),
+        clean(cause),
     )
     if joined is not None:
         return Rerun(Asked.JOINED, attempt_id)

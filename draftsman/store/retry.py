@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from draftsman.domain.alert import Alert
 from draftsman.store.database import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ async def retried(
             if seconds_left() <= 0:
                 raise
             if not told:
-                log.warning("%s waits for Postgres: %r", name, error)
+                log.warning("%s waits for Postgres: %r", name, error, extra=Alert.POSTGRES_AWAY.extra)
                 told = True
         else:
             if told:

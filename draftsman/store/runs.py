@@ -167,9 +167,18 @@ async def _decide(db: Database, run_id: UUID, wanted: Wanted, namings: list[Nami
     if known[0].trust is decided.trust and not known[0].is_unwanted:
         return await _widened(db, rows[0]["id"], decided)
     ended = await db.fetchval(
-        "UPDATE attempts SET state = 'finished', conclusion = $2, finished_at = now(), version = version + 1, "
-        "title = 'a trusted event for this commit arrived' WHERE id = $1 AND state IN ('waiting', 'queued') "
-        "RETURNING id",
+        """
+        WITH ended AS (
+            UPDATE attempts SET state = 'finished', conclusion = $2, finished_at = now(), version = version + 1,
+                title = 'a trusted event for this commit arrived'
+            WHERE id = $1 AND state IN ('waiting', 'queued') RETURNING id, run_id, conclusion, title
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'delivery', 'attempt.finished', run_id, id,
+                   jsonb_build_object('conclusion', conclusion, 'title', title) FROM ended
+        )
+        SELECT id FROM ended
+        """,
         rows[0]["id"],
         Conclusion.CANCELLED,
     )
@@ -179,8 +188,16 @@ async def _decide(db: Database, run_id: UUID, wanted: Wanted, namings: list[Nami
 async def _widened(db: Database, attempt_id: UUID, decided: Renewal) -> Renewal:
     """Have an attempt that nobody took yet do all checks; where somebody took it, another one does them later."""
     widened = await db.fetchval(
-        "UPDATE attempts SET tiers = $2, version = version + 1 WHERE id = $1 AND state IN ('waiting', 'queued') "
-        "RETURNING id",
+        """
+        WITH widened AS (
+            UPDATE attempts SET tiers = $2, version = version + 1 WHERE id = $1 AND state IN ('waiting', 'queued')
+            RETURNING id, run_id, tiers
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
+            SELECT 'delivery', 'attempt.changed', run_id, id, jsonb_build_object('tiers', tiers) FROM widened
+        )
+        SELECT id FROM widened
+        """,
         attempt_id,
         sorted(CHECKED_TIERS),
     )
@@ -257,7 +274,8 @@ async def of_commit(db: Database, repository_id: int, head_sha: str) -> list[UUI
     """Return the runs of the commit, that with the newest attempt first: it is the one that GitHub shows."""
     rows = await db.fetch(
         "SELECT r.id FROM runs r WHERE r.repository_id = $1 AND r.head_sha = $2 "
-        "ORDER BY (SELECT max(created_at) FROM attempts WHERE run_id = r.id) DESC NULLS LAST, r.id DESC",
+        "ORDER BY (SELECT max(created_at) FROM attempts WHERE run_id = r.id AND retry_of IS NULL) DESC NULLS LAST, "
+        "r.id DESC",
         repository_id,
         head_sha,
     )

@@ -10,10 +10,11 @@ from draftsman.domain.finding import Finding, Level
 from draftsman.domain.outcome import StepResult
 from draftsman.domain.plan import Step, Tier
 from draftsman.domain.run import Attempt
+from draftsman.store.attempts import HELD, HELD_ROW
 from draftsman.store.database import Database, clean
 
-_HELD = "(SELECT 1 FROM attempts WHERE id = $1 AND epoch = $2)"
-_CURRENT = "(SELECT 1 FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'finished')"
+_ENDED = "(SELECT 1 FROM attempts WHERE id = $1 AND epoch = $2 AND state <> 'queued' FOR SHARE)"
+"""Held, or ended by this claim: the findings are kept in the transaction that ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class StepRecord:
 
 async def replace(db: Database, attempt: Attempt, steps: Sequence[Step]) -> None:
     """Write the plan's steps, all pending; those of an earlier claim are gone. A lost lease changes nothing."""
-    await db.execute(f"DELETE FROM steps WHERE attempt_id = $1 AND EXISTS {_HELD}", attempt.id, attempt.epoch)  # noqa: S608
+    await db.execute(f"DELETE FROM steps WHERE attempt_id = $1 AND EXISTS {HELD_ROW}", attempt.id, attempt.epoch)  # noqa: S608
     await db.executemany(
         "INSERT INTO steps (attempt_id, position, id, tier, command, may_fail) "
-        f"SELECT $1, $3, $4, $5, $6, $7 WHERE EXISTS {_HELD}",
+        f"SELECT $1, $3, $4, $5, $6, $7 WHERE EXISTS {HELD_ROW}",
         [
             (attempt.id, attempt.epoch, position, step.id, step.tier, clean(step.command), step.may_fail)
             for position, step in enumerate(steps, start=1)
@@ -83,7 +84,8 @@ async def _update(
     await db.execute(
         f"""
         WITH changed AS (
-            UPDATE steps SET {change} WHERE attempt_id = $1 AND id = $3 AND {before} AND EXISTS {_CURRENT}
+            UPDATE steps SET {change} WHERE attempt_id = $1 AND id = $3 AND {before}
+              AND EXISTS (SELECT 1 FROM attempts WHERE {HELD} FOR NO KEY UPDATE)
             RETURNING attempt_id
         )
         UPDATE attempts SET version = version + 1 WHERE id = $1 AND EXISTS (SELECT 1 FROM changed)
@@ -107,10 +109,10 @@ async def of_attempt(db: Database, attempt_id: UUID) -> list[StepRecord]:
 
 async def keep_findings(db: Database, attempt: Attempt, findings: Sequence[Finding]) -> None:
     """Write the findings, in the order in which they are to be shown. A lost lease changes nothing."""
-    await db.execute(f"DELETE FROM findings WHERE attempt_id = $1 AND EXISTS {_HELD}", attempt.id, attempt.epoch)  # noqa: S608
+    await db.execute(f"DELETE FROM findings WHERE attempt_id = $1 AND EXISTS {_ENDED}", attempt.id, attempt.epoch)  # noqa: S608
     await db.executemany(
         "INSERT INTO findings (attempt_id, position, tier, path, line, end_line, column_, level, title, message, tool) "
-        f"SELECT $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE EXISTS {_HELD}",
+        f"SELECT $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE EXISTS {_ENDED}",
         [
             (
                 attempt.id,

@@ -10,8 +10,8 @@ the task meanwhile (the machine slept, say) changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from draftsman.domain.errors import LeaseLostError
@@ -23,6 +23,16 @@ CHANNEL = "draftsman_tasks"
 FIRST_CONTACT = "first_contact"
 START_LATE = "start_late"
 """The kinds of tasks that the store, or an administrator, calls for by itself."""
+
+_RUN = "coalesce(detail ->> 'run_id', substring(lane from '^run:([0-9a-f-]{36})'))::uuid"
+"""The run that a task is about, where it is about one: of a row, in the audit trail."""
+
+_SAID = "jsonb_build_object('kind', kind, 'reason', error, 'tries', tries)"
+
+# Not `NOT EXISTS (an earlier one)`: Postgres hears of a thousand open tasks among a million that ended long after they
+# came, and would compare each with each.
+_FIRST = "(SELECT DISTINCT ON (lane) id, due_at FROM tasks WHERE state = 'open' ORDER BY lane, id)"
+"""The first open task of each lane."""
 
 _ASIDE = " aside "
 """Between a lane and the id of a task that stepped aside, which has a lane of its own; no lane has a space in it."""
@@ -66,16 +76,28 @@ async def take(db: Database, *, lease_seconds: float) -> Task | None:
     While it is taken it has no error, which tells it from one that waits for another try.
     """
     row = await db.fetchrow(
-        """
+        f"""
         UPDATE tasks SET tries = tries + 1, due_at = now() + $1, error = NULL WHERE id = (
-            SELECT t.id FROM tasks t WHERE t.state = 'open' AND t.due_at <= now()
-              AND NOT EXISTS (SELECT FROM tasks e WHERE e.state = 'open' AND e.lane = t.lane AND e.id < t.id)
-            ORDER BY t.id LIMIT 1 FOR UPDATE SKIP LOCKED
+            -- More than takers at once: each passes over those that another one has in hand.
+            SELECT id FROM tasks WHERE state = 'open' AND due_at <= now() AND id = ANY(ARRAY(
+                SELECT id FROM {_FIRST} f WHERE due_at <= now() ORDER BY id LIMIT 100
+            )) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
         ) RETURNING id, kind, lane, detail, delivery, tries
-        """,
+        """,  # noqa: S608
         timedelta(seconds=lease_seconds),
     )
     return None if row is None else Task(**dict(row))
+
+
+async def renew(db: Database, task: Task, *, lease_seconds: float) -> None:
+    """Have the task for so many seconds from now. Raises LeaseLostError where somebody else has it now."""
+    held = await db.fetchval(
+        "UPDATE tasks SET due_at = now() + $3 WHERE id = $1 AND tries = $2 RETURNING id",
+        task.id,
+        task.tries,
+        timedelta(seconds=lease_seconds),
+    )
+    _demand_held(held, task)
 
 
 async def end(db: Database, task: Task, *, error: str | None = None) -> None:
@@ -86,11 +108,19 @@ async def end(db: Database, task: Task, *, error: str | None = None) -> None:
     state = "done" if error is None else "given_up"
     said = None if error is None else clean(error)[:2000]
     held = await db.fetchval(
-        """
-        UPDATE tasks SET state = CASE WHEN state = 'open' THEN $3 ELSE state END,
-               error = CASE WHEN state = 'open' THEN $4 ELSE error END, ended_at = coalesce(ended_at, now())
-        WHERE id = $1 AND tries = $2 RETURNING id
-        """,
+        f"""
+        WITH before AS (
+            SELECT id, state FROM tasks WHERE id = $1 AND tries = $2 FOR UPDATE
+        ), ended AS (
+            UPDATE tasks t SET state = CASE WHEN t.state = 'open' THEN $3 ELSE t.state END,
+                   error = CASE WHEN t.state = 'open' THEN $4 ELSE t.error END, ended_at = coalesce(t.ended_at, now())
+            FROM before b WHERE t.id = b.id RETURNING t.*, b.state = 'open' AND $3 = 'given_up' AS is_given_up
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, delivery, detail)
+            SELECT 'tasks', 'task.given_up', {_RUN}, delivery, {_SAID} FROM ended WHERE is_given_up
+        )
+        SELECT id FROM ended
+        """,  # noqa: S608
         task.id,
         task.tries,
         state,
@@ -147,8 +177,16 @@ async def wake(db: Database, installation_id: int) -> None:
 async def drop(db: Database, kinds: Sequence[str], lanes: Sequence[str], *, reason: str) -> int:
     """Give up the open tasks of these kinds in these lanes, and return how many those were."""
     rows = await db.fetch(
-        "UPDATE tasks SET state = 'given_up', error = $3, ended_at = now() "
-        "WHERE kind = ANY($1) AND lane = ANY($2) AND state = 'open' RETURNING id",
+        f"""
+        WITH dropped AS (
+            UPDATE tasks SET state = 'given_up', error = $3, ended_at = now()
+            WHERE kind = ANY($1) AND lane = ANY($2) AND state = 'open' RETURNING *
+        ), audited AS (
+            INSERT INTO audit_events (actor, action, run_id, delivery, detail)
+            SELECT 'tasks', 'task.given_up', {_RUN}, delivery, {_SAID} FROM dropped
+        )
+        SELECT id FROM dropped
+        """,  # noqa: S608
         list(kinds),
         list(lanes),
         clean(reason),
@@ -159,18 +197,16 @@ async def drop(db: Database, kinds: Sequence[str], lanes: Sequence[str], *, reas
 async def seconds_to_next(db: Database) -> float | None:
     """Return the seconds until the next task that is first in its lane is due, None where none is open."""
     found: float | None = await db.fetchval(
-        """
-        SELECT extract(epoch FROM min(t.due_at) - now())::float FROM tasks t WHERE t.state = 'open'
-          AND NOT EXISTS (SELECT FROM tasks e WHERE e.state = 'open' AND e.lane = t.lane AND e.id < t.id)
-        """
+        f"SELECT extract(epoch FROM min(due_at) - now())::float FROM {_FIRST} f"  # noqa: S608
     )
     return found
 
 
 async def was_wanted(db: Database, task: Task, same: Mapping[str, Any]) -> bool:
     """Return whether an older task of the same kind has, or had, these members in its detail."""
+    # Counted: to find one, Postgres would go through all tasks, since it thinks that one in a thousand has them.
     found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM tasks WHERE kind = $1 AND id < $2 AND detail @> $3)",
+        "SELECT count(*) > 0 FROM tasks WHERE kind = $1 AND id < $2 AND detail @> $3",
         task.kind,
         task.id,
         dict(same),
@@ -189,6 +225,36 @@ async def count_like(db: Database, task: Task, *, repository_id: int, by: str, w
         task.id,
     )
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStanding:
+    """How a task stands. `state` is open, done or given_up; `error` says why it waits or was given up."""
+
+    kind: str
+    state: str
+    tries: int
+    error: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the task as programs are shown it."""
+        ended = self.ended_at
+        return {
+            **asdict(self),
+            "created_at": self.created_at.isoformat(),
+            "ended_at": None if ended is None else ended.isoformat(),
+        }
+
+
+async def of_delivery(db: Database, guid: str) -> list[TaskStanding]:
+    """Return the tasks that a delivery called for, oldest first."""
+    rows = await db.fetch(
+        "SELECT kind, state, tries, error, created_at, ended_at FROM tasks WHERE delivery = $1 ORDER BY id",
+        clean(guid),
+    )
+    return [TaskStanding(**dict(row)) for row in rows]
 
 
 async def open_count(db: Database) -> int:

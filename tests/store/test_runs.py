@@ -325,7 +325,7 @@ async def test_a_commit_that_nothing_names_any_more_is_let_go(pool: Pool[Any]) -
 async def test_an_event_runs_the_checks_that_a_person_left_out(pool: Pool[Any], state: str) -> None:
     """A comment `/test fast` was quicker than the event of the push."""
     first = await start(pool, wanted())
-    await reruns.narrow(pool, first.run_id, (Tier.FAST,))
+    await reruns.narrow(pool, first.run_id, (Tier.FAST,), by="alice")
     attempt = None if state == "queued" else await claim(pool)
     if state == "finished":
         await finish(pool, attempt, Conclusion.SUCCESS)
