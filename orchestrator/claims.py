@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from draftsman.awake import AwakeClock
 from draftsman.domain.admission import EVERYBODY, Admission
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import LeaseLostError
+from draftsman.domain.labels import Offer
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
+from draftsman.domain.retry import NO_RETRIES, RetryRules
 from draftsman.domain.run import Attempt
+from draftsman.pulse import Beat, no_beat
 from draftsman.store import attempts, leases
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 from draftsman.store.retry import retried
@@ -26,17 +31,23 @@ log = logging.getLogger(__name__)
 Execute = Callable[[Attempt, Sink, Cancellation], Awaitable[Outcome]]
 Release = Callable[[Attempt], Awaitable[None]]
 """Removes what the execution of an attempt used; it raises nothing."""
+Leave = Callable[[Attempt], Awaitable[bool]]
+"""Leaves the job of an attempt to the next worker, or removes it; returns whether it goes on. It raises nothing."""
 _HEAR_SECONDS = 1.0
-_RELEASE_SECONDS = 20
+_LEAVE_SECONDS = 12
 _LOOK_SECONDS = 5  # a wake-up that got lost costs this much, no more
 _GIVE_BACK_SECONDS = 5  # a worker that stops does not wait longer than this for Postgres
+_BREAK_SECONDS = 30.0  # of time in which nobody looked, since the machine slept or Postgres was away, so much counts
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRules:
     """How many attempts this worker takes, and for how long a lease is good without renewal.
 
-    `engine` returns the id of the engine; it is asked once an attempt has its image. `admission` says whose.
+    `engine` returns the id of the engine; it is asked once an attempt has its image. `admission` says whose,
+    `retries` how often what failed by no fault of its author is tried again. `offer` returns what the worker offers;
+    it is asked once the worker is ready. For `hand_over_seconds` an attempt that is given back while its job goes on is
+    kept for workers of the same engine.
     """
 
     owner: str
@@ -46,23 +57,68 @@ class ClaimRules:
     lease_seconds: float
     kept_log_bytes: int = KEPT_BYTES
     admission: Admission = EVERYBODY
+    retries: RetryRules = NO_RETRIES
+    offer: Callable[[], Offer] = Offer
+    hand_over_seconds: float = 0
 
 
 async def _nothing(_: Attempt) -> None:
     """Release nothing."""
 
 
-class Claims:
-    """The attempts that this worker has taken."""
+async def _leave_nothing(_: Attempt) -> bool:
+    """Leave nothing."""
+    return False
 
-    def __init__(self, pool: Pool[Any], execute: Execute, rules: ClaimRules, *, release: Release = _nothing) -> None:
+
+async def _always() -> bool:
+    return True
+
+
+class Claims:
+    """The attempts that this worker has taken.
+
+    `leave` does with one what must be done where this worker stops; nothing is taken while `is_ready` says no. `beat`
+    is called each time they are looked after.
+    """
+
+    def __init__(
+        self,
+        pool: Pool[Any],
+        execute: Execute,
+        rules: ClaimRules,
+        *,
+        release: Release = _nothing,
+        leave: Leave = _leave_nothing,
+        is_ready: Callable[[], Awaitable[bool]] = _always,
+        beat: Beat = no_beat,
+    ) -> None:
         self._pool = pool
         self._execute = execute
         self._release = release
+        self._leave = leave
+        self._is_ready = is_ready
+        self._beat = beat
+        self._clock = AwakeClock(longest_step=_BREAK_SECONDS)
+        self._looked_at: float | None = None
         self._rules = rules
         self._cancels: dict[UUID, Cancellation] = {}
         self._woken = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> int:
+        """Return how many slots are in use."""
+        return len(self._running)
+
+    def seconds_since_look(self) -> float | None:
+        """Return for how long nothing could be taken though a slot was free, None where it never could yet.
+
+        Below a few seconds all is well, whether there was anything to take or not.
+        """
+        if len(self._running) >= self._rules.slots:
+            return 0.0
+        return None if self._looked_at is None else self._clock.now() - self._looked_at
 
     def wake(self) -> None:
         """Look for a queued attempt now."""
@@ -73,6 +129,8 @@ class Claims:
         hearing = asyncio.create_task(self._hear_cancels())
         try:
             while True:
+                self._beat()
+                self._clock.now()
                 self._woken.clear()
                 await self._fill_slots()
                 try:
@@ -96,7 +154,9 @@ class Claims:
             except DATABASE_AWAY:
                 continue  # the leases say so already
             except DATABASE_REFUSED as error:
-                log.error("cannot hear who cancels: Postgres refuses", exc_info=error)
+                log.error(
+                    "cannot hear who cancels: Postgres refuses", exc_info=error, extra=Alert.POSTGRES_REFUSES.extra
+                )
                 continue
             for attempt_id, reason in asked.items():
                 if attempt_id in self._cancels:
@@ -104,7 +164,7 @@ class Claims:
 
     async def _fill_slots(self) -> None:
         rules = self._rules
-        while len(self._running) < rules.slots:
+        while len(self._running) < rules.slots and await self._is_ready():
             try:
                 attempt = await leases.claim(
                     self._pool,
@@ -112,14 +172,16 @@ class Claims:
                     lease_seconds=rules.lease_seconds,
                     per_repository=rules.per_repository,
                     admission=rules.admission,
+                    offer=rules.offer(),
                 )
             except DATABASE_AWAY as error:
-                log.warning("cannot claim, trying again: %r", error)
+                log.warning("cannot claim, trying again: %r", error, extra=Alert.POSTGRES_AWAY.extra)
                 return
             except DATABASE_REFUSED as error:
                 # Attempts that go on must not end with it.
-                log.error("cannot claim: Postgres refuses", exc_info=error)
+                log.error("cannot claim: Postgres refuses", exc_info=error, extra=Alert.POSTGRES_REFUSES.extra)
                 return
+            self._looked_at = self._clock.now()
             if attempt is None:
                 return
             task = asyncio.create_task(self._attend(attempt), name=f"attempt {attempt.id}")
@@ -147,6 +209,7 @@ class Claims:
                 owner=rules.owner,
                 engine=rules.engine,
                 kept_bytes=rules.kept_log_bytes,
+                retries=rules.retries,
             ) as journal:
                 outcome = await self._while_held(self._execute(attempt, journal, cancel), holding, attempt)
                 await journal.finish(outcome)
@@ -156,12 +219,14 @@ class Claims:
             # Its job is the other worker's now.
             log.warning("%s", error)
         except DATABASE_AWAY as error:
-            log.warning("attempt %s: given back, since Postgres is away: %r", attempt.id, error)
-            await self._give_back(attempt, lease.seconds_left)
+            log.warning(
+                "attempt %s: given back, since Postgres is away: %r", attempt.id, error, extra=Alert.POSTGRES_AWAY.extra
+            )
+            await self._give_back(attempt, lease.seconds_left, goes_on=True)
         except asyncio.CancelledError:
             log.info("attempt %s: given back, since this worker stops", attempt.id)
-            await self._end_job(attempt)
-            await self._give_back(attempt, _GIVE_BACK_SECONDS)
+            goes_on = await self._hand_over(attempt)
+            await self._give_back(attempt, _GIVE_BACK_SECONDS, goes_on=goes_on)
             raise
         finally:
             holding.cancel()
@@ -183,21 +248,26 @@ class Claims:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _end_job(self, attempt: Attempt) -> None:
-        """Remove the job of a worker that stops: nobody would see to its limits."""
+    async def _hand_over(self, attempt: Attempt) -> bool:
+        """Leave the attempt's job to the next worker. Returns whether it goes on."""
         try:
-            async with asyncio.timeout(_RELEASE_SECONDS):
-                await self._release(attempt)
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                return await self._leave(attempt)
         except TimeoutError:
-            log.warning("attempt %s: the engine did not remove its job in time", attempt.id)
+            log.warning("attempt %s: the engine did not answer in time, its job is for upkeep", attempt.id)
+            return False
 
-    async def _give_back(self, attempt: Attempt, seconds: float) -> None:
-        """Let another worker take the attempt. Where that cannot be told, its lease runs out by itself."""
+    async def _give_back(self, attempt: Attempt, seconds: float, *, goes_on: bool) -> None:
+        """Let another worker take the attempt; one whose job `goes_on`, first of all one of this engine.
+
+        Where that cannot be told within `seconds`, its lease runs out by itself.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
+        kept = self._rules.hand_over_seconds if goes_on else 0
         try:
             await retried(
-                lambda: leases.give_back(self._pool, attempt, owner=self._rules.owner),
+                lambda: leases.give_back(self._pool, attempt, owner=self._rules.owner, kept_seconds=kept),
                 seconds_left=lambda: deadline - loop.time(),
                 name=f"attempt {attempt.id}",
             )

@@ -19,6 +19,7 @@ from aiodocker import Docker
 from aiodocker.exceptions import DockerContextError, DockerError
 
 from draftsman.domain.errors import EngineError
+from orchestrator.outages import engine_cause
 
 CALL_SECONDS = 60.0
 """How long the engine may take over a call that is no stream."""
@@ -28,10 +29,16 @@ _NO_CONNECTION = 900
 
 
 class EngineRefusedError(EngineError):
-    """The engine answered, and said no. `status` is that of HTTP, `message` the engine's own words."""
+    """The engine answered, and said no. `status` is that of HTTP, `message` the engine's own words.
+
+    Only one that comes, goes, or has no room may answer otherwise the next time.
+    """
+
+    usual_cause = None
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"The Docker engine refused a request ({status}): {message}")
+        sentence = f"The Docker engine refused a request ({status}): {message}"
+        super().__init__(sentence, cause=engine_cause(status, message))
         self.status = status
         self.message = message
 
@@ -175,7 +182,8 @@ def read_facts(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFac
     """Return what the answers to `GET /version` and `GET /info` tell.
 
     BuildKit is behind `version=2` of the build endpoint from API 1.39 on, on Linux, whatever the engine's
-    own default builder is; engines that only speak Docker's API (Podman) name another component.
+    own default builder is; engines that only speak Docker's API (Podman) name another component. Before Docker 28 it
+    does not get the context that it is sent where containerd keeps the images (moby issue 47717).
     """
     api_version = tuple(int(part) for part in str(version["ApiVersion"]).split("."))
     components = {str(component.get("Name", "")) for component in version.get("Components") or ()}
@@ -188,8 +196,15 @@ def read_facts(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFac
         architecture=str(version.get("Arch", "")),
         cpus=int(info.get("NCPU") or 1),
         memory_bytes=int(info.get("MemTotal") or 0),
-        buildkit=api_version >= (1, 39) and system == "linux" and (not components or "Engine" in components),
+        buildkit=api_version >= ((1, 48) if _is_containerds(info) else (1, 39))
+        and system == "linux"
+        and (not components or "Engine" in components),
     )
+
+
+def _is_containerds(info: Mapping[str, Any]) -> bool:
+    """Return whether containerd keeps the engine's images, as it does by default in newer engines."""
+    return ["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or ())
 
 
 def translate(error: DockerError) -> EngineError:

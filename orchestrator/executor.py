@@ -14,11 +14,12 @@ from draftsman.domain.progress import Sink
 from draftsman.domain.renewal import counting
 from draftsman.domain.run import Attempt, Conclusion, Naming, Ref, RefKind, Repository, Trust
 from draftsman.store import attempts, profiles, refs, repositories, runs, steps
-from draftsman.store.database import Pool
+from draftsman.store.database import DATABASE_AWAY, Pool
 from orchestrator.cancellation import Cancellation
-from orchestrator.claims import Execute, Release
+from orchestrator.claims import Execute, Leave, Release
+from orchestrator.limits import limits_of
 from orchestrator.order import Earlier, KeptPlan, Order, Tools
-from orchestrator.pipeline import execute, release
+from orchestrator.pipeline import execute, leave, release
 from orchestrator.source import Remote
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def executor(
         try:
             tools = await ready_tools()
         except EngineError as error:
-            return Outcome(Conclusion.ERROR, str(error), error.detail)
+            return Outcome(Conclusion.ERROR, str(error), error.detail, cause=error.cause)
         outcome = await execute(order, tools, sink, cancel)
         try:
             await _keep_inferred(pool, attempt, order, outcome)
@@ -93,6 +94,31 @@ def releaser(ready_tools: ReadyTools) -> Release:
             log.warning("attempt %s: what it left is for upkeep: %s", attempt.id, error)
 
     return release_attempt
+
+
+def successor(pool: Pool[Any], ready_tools: ReadyTools) -> Leave:
+    """Return the function that leaves an attempt's job to the next worker of this engine, where this one stops.
+
+    A stranger's is removed: nobody would see to what it writes and sends meanwhile.
+    """
+    release_attempt = releaser(ready_tools)
+
+    async def leave_attempt(attempt: Attempt) -> bool:
+        try:
+            if attempt.trust is Trust.TRUSTED:
+                tools, plan = await ready_tools(), await attempts.plan_of(pool, attempt.id)
+                limits = limits_of(() if plan is None else plan.profile.limits, tools.limits, tools.most)
+                # An adopted job has the epoch of the claim that started it.
+                epoch = await attempts.job_epoch_of(pool, attempt.id)
+                if await leave(str(attempt.id), tools, epoch=epoch or attempt.epoch, seconds=limits.total_seconds):
+                    log.info("attempt %s: its job goes on, for the next worker", attempt.id)
+                    return True
+        except (DraftsmanError, *DATABASE_AWAY) as error:
+            log.warning("attempt %s: its job is not handed over: %s", attempt.id, error)
+        await release_attempt(attempt)
+        return False
+
+    return leave_attempt
 
 
 def _identity(repository: Repository) -> str:

@@ -86,15 +86,20 @@ async def _process(
     stdin: int,
     memory_bytes: int | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *_command(arguments, memory_bytes),
-        cwd=cwd,
-        env=_environment(_CONFIG | dict(config)),
-        stdin=stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_command(arguments, memory_bytes),
+            cwd=cwd,
+            env=_environment(_CONFIG | dict(config)),
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        if cwd is None or cwd.is_dir():
+            raise
+        raise GitError(f"git {arguments[0]} could not start, since {cwd} was removed meanwhile.") from error
     try:
         yield process
     finally:

@@ -6,9 +6,9 @@ already is then not told again, since the same frames make the same events.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 
+from draftsman.awake import AwakeClock
 from draftsman.domain.outcome import StepResult
 from draftsman.domain.plan import Step
 from draftsman.domain.progress import Output, Sink, StepFinished, StepStarted
@@ -40,7 +40,8 @@ class JobWatch:
         self._sink = sink
         self._secrets = tuple(secrets)
         self._told_bytes = self._told_markers = 0
-        now = time.monotonic()
+        self._clock = AwakeClock()
+        now = self._clock.now()
         self._began = now - job.age_seconds
         self._step_began = self._spoke = now
         self.begin()
@@ -67,8 +68,9 @@ class JobWatch:
         """Return the seconds of the limit that is met first."""
         return min(self._limits.total_seconds, self._limits.step_seconds, self._limits.silent_seconds)
 
-    def limit_reached(self, now: float) -> Stop | None:
-        """Return the limit that the job has met at this instant of the monotonic clock."""
+    def limit_reached(self) -> Stop | None:
+        """Return the limit that the job has met by now. Ask every second or so: time asleep does not count."""
+        now = self._clock.now()
         if now - self._began >= self._limits.total_seconds:
             return Stop.TOTAL_TIME
         if self.running is not None and now - self._step_began >= self._limits.step_seconds:
@@ -79,7 +81,7 @@ class JobWatch:
 
     async def take(self, frames: Sequence[LogFrame]) -> None:
         """Tell the sink what these frames mean, up to the limit of the log."""
-        self._spoke = time.monotonic()
+        self._spoke = self._clock.now()
         kept = []
         for frame in frames:
             if self.log_is_full:
@@ -122,7 +124,7 @@ class JobWatch:
             self.finished.append(result)
             await self._sink(StepFinished(result))
         else:
-            self.running, self._step_began = step, time.monotonic() - self._seconds_ago(event.at)
+            self.running, self._step_began = step, self._clock.now() - self._seconds_ago(event.at)
             self.last_words = b""
             await self._sink(StepStarted(step))
 

@@ -17,12 +17,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Plan
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
+from draftsman.domain.retry import NO_RETRIES, RetryRules
 from draftsman.domain.run import Attempt, RunState
-from draftsman.store import artifacts, attempts, images, logs, steps
+from draftsman.store import artifacts, attempts, images, logs, retrying, steps
 from draftsman.store.database import DATABASE_AWAY, Pool
 from draftsman.store.logs import LogChunk, Mark
 from draftsman.store.retry import retried
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _FLUSH_BYTES = 128 * 1024
 _FLUSH_SECONDS = 0.5
+_REST_SECONDS = 2.0
 _MARK_MILLISECONDS = 10
 """Lines of one stream that are nearer to each other share a time."""
 _OURS = ("prepare", "image")
@@ -57,12 +60,14 @@ class Journal:
         owner: str,
         engine: Callable[[], str],
         kept_bytes: int = KEPT_BYTES,
+        retries: RetryRules = NO_RETRIES,
     ) -> None:
         self._pool = pool
         self._attempt = attempt
         self._lease = lease
         self._owner = owner
         self._engine = engine
+        self._retries = retries
         self._section = ""
         self._pending = bytearray()
         self._marks: list[Mark] = []
@@ -91,6 +96,7 @@ class Journal:
         if self._flusher is not None:
             self._flusher.cancel()
             await asyncio.gather(self._flusher, return_exceptions=True)
+        await self._keep_rest()
 
     async def __call__(self, progress: Progress) -> None:
         """Take one piece of progress."""
@@ -101,6 +107,7 @@ class Journal:
                 if state is RunState.PREPARING:  # the claim itself entered it
                     await self._begin_anew()
                 else:
+                    await self._flush()  # the job tells its own output anew to whoever adopts it, nobody the build's
                     await self._write(lambda: attempts.enter(self._pool, self._attempt, state, owner=self._owner))
             case Planned(plan):
                 self._plan = plan
@@ -115,7 +122,7 @@ class Journal:
                 await self._write(lambda: steps.finished(self._pool, self._attempt, result))
 
     async def finish(self, outcome: Outcome) -> None:
-        """End the attempt and keep its results and findings, in one transaction. Raises LeaseLostError."""
+        """End the attempt and keep its results, findings and retry, in one transaction. Raises LeaseLostError."""
         await self._flush()
         await self._write(lambda: self._finish(outcome))
 
@@ -148,7 +155,7 @@ class Journal:
 
     async def _finish(self, outcome: Outcome) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
-            await attempts.finish(connection, self._attempt, outcome, owner=self._owner)
+            await retrying.end(connection, self._attempt, outcome, owner=self._owner, rules=self._retries)
             await steps.keep_results(connection, self._attempt, outcome.steps)
             await steps.keep_findings(connection, self._attempt, outcome.findings)
             await artifacts.keep(connection, self._attempt, outcome.artifacts)
@@ -205,6 +212,14 @@ class Journal:
         async with self._pool.acquire() as connection, connection.transaction():
             await logs.cut(connection, self._attempt, note, before=what.before)
 
+    async def _keep_rest(self) -> None:
+        """Write what was told in the last moment: of a build that is broken off, nobody tells it again."""
+        try:
+            async with asyncio.timeout(_REST_SECONDS):
+                await self._write_chunks()
+        except (LeaseLostError, *DATABASE_AWAY) as error:
+            log.warning("attempt %s: the end of its log was not kept: %r", self._attempt.id, error)
+
     async def _flush_regularly(self) -> None:
         away = False
         while True:
@@ -213,7 +228,12 @@ class Journal:
                 await self._write_chunks()
             except DATABASE_AWAY as error:
                 if not away:
-                    log.warning("attempt %s: its log waits for Postgres: %r", self._attempt.id, error)
+                    log.warning(
+                        "attempt %s: its log waits for Postgres: %r",
+                        self._attempt.id,
+                        error,
+                        extra=Alert.POSTGRES_AWAY.extra,
+                    )
                 away = True
             else:
                 away = False

@@ -27,6 +27,7 @@ from yarl import URL
 from draftsman.domain.errors import HostError, PlanError, SourceError
 from orchestrator.git import basic_header, git
 from orchestrator.lfs_answers import Action, read_answer, refusal
+from orchestrator.outages import disk_cause
 from orchestrator.pinned_session import pinned_session
 from orchestrator.remote_places import Server, checked_place, server_of, shown
 from orchestrator.runners.interface import LfsFile
@@ -303,7 +304,8 @@ async def _batch(
             if answer.status != 200:
                 raise refusal(remote.name, answer.status, content)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise SourceError(f"The Git LFS server of {remote.name} cannot be reached.", repr(error)) from error
+        sentence = f"The Git LFS server of {remote.name} cannot be reached."
+        raise SourceError(sentence, repr(error), transient=True) from error
     actions = read_answer(content, remote.name, {pointer.oid: pointer.size for pointer in asked})
     return ((pointer, actions[pointer.oid]) for pointer in asked)
 
@@ -330,7 +332,8 @@ async def _fetch(
         # Encoded already: another encoding would break a signature.
         async with session.get(URL(url, encoded=True), headers=headers, allow_redirects=False) as answer:
             if answer.status != 200:
-                raise SourceError(f"{what} could not be downloaded: its server answered {answer.status}.")
+                sentence = f"{what} could not be downloaded: its server answered {answer.status}."
+                raise SourceError(sentence, transient=answer.status >= 500 or answer.status == 429)
             digest, room = hashlib.sha256(), pointer.size
             with scratch.open("wb") as gathered:
                 async for part in answer.content.iter_chunked(_CHUNK):
@@ -343,9 +346,11 @@ async def _fetch(
             raise SourceError(f"{what} is not what its pointer names: size or SHA-256 differ.")
         await asyncio.to_thread(store.keep, scratch, pointer)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise SourceError(f"{what} could not be downloaded.", repr(error)) from error
+        gone = not isinstance(error, ValueError)  # a URL that is none stays so
+        raise SourceError(f"{what} could not be downloaded.", repr(error), transient=gone) from error
     except OSError as error:
-        raise HostError(f"{what} could not be kept: {error.strerror or error}. Is the disk full?") from error
+        sentence = f"{what} could not be kept: {error.strerror or error}. Is the disk full?"
+        raise HostError(sentence, cause=disk_cause(str(error))) from error
     finally:
         scratch.unlink(missing_ok=True)
 

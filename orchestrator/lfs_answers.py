@@ -60,7 +60,9 @@ def refusal(repo: str, status: int, content: bytes) -> SourceError:
         return _over_quota(repo, said)
     if 300 <= status < 400:
         return SourceError(f"The Git LFS server of {repo} redirects, which is not followed: was it renamed?", said)
-    return SourceError(f"The Git LFS server of {repo} answered {status}: run this again.", said)
+    return SourceError(
+        f"The Git LFS server of {repo} answered {status}: run this again.", said, transient=status >= 500
+    )
 
 
 def _action(one: Mapping[str, Any], repo: str, oid: str) -> Action:

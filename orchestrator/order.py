@@ -18,7 +18,10 @@ from orchestrator.engine import Engine
 from orchestrator.fence.gate import FenceGate, Policy
 from orchestrator.helper import Helper
 from orchestrator.images.build import BuildSettings
+from orchestrator.images.builder import Output
+from orchestrator.images.ensure import Shop
 from orchestrator.images.records import BuildRecords, NoRecords
+from orchestrator.images.registry import Registry
 from orchestrator.planner import Planner
 from orchestrator.runners.interface import Limits, Runner
 from orchestrator.source import Mirrors, Remote
@@ -85,7 +88,8 @@ class Order:
 class Tools:
     """What every attempt of this worker is executed with.
 
-    `instance` is whose containers and volumes they are; `most` bounds what a profile may raise limits to.
+    `instance` is whose containers and volumes they are; `most` bounds what a profile may raise limits to. A job whose
+    worker stopped goes on for `leave_seconds` unless one takes it up; None is for as long as it may run.
     """
 
     mirrors: Mirrors
@@ -94,7 +98,7 @@ class Tools:
     templates: Mapping[str, str]
     planner: Planner
     build: BuildSettings
-    build_lock: Callable[[str], AbstractAsyncContextManager[None]]
+    build_lock: Callable[[str, str], AbstractAsyncContextManager[None]]
     limits: Limits
     most: Limits
     network: Policy
@@ -109,6 +113,20 @@ class Tools:
     image_prefix: str = ""
     cache_scope: Literal["owner", "instance"] = "owner"
     build_records: BuildRecords = field(default_factory=NoRecords)
+    registry: Registry | None = None
+    leave_seconds: float | None = None
+
+    def shop(self, entered_building: Callable[[], Awaitable[None]], output: Output) -> Shop:
+        """Return what images are made with; it tells these of it."""
+        return Shop(
+            self.engine,
+            self.build,
+            self.build_lock,
+            entered_building,
+            output,
+            self.build_records,
+            registry=self.registry,
+        )
 
 
 class Timings:

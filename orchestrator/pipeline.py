@@ -16,24 +16,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from draftsman.domain.errors import AuthorError, DraftsmanError, LeaseLostError
+from draftsman.domain.errors import AuthorError, DiskFullError, DraftsmanError, LeaseLostError
 from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed, Outcome
 from draftsman.domain.plan import Evidence, Plan, Tier, Tree
-from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, Sink
+from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Sink
 from draftsman.domain.run import Conclusion, RunState
 from orchestrator.artifacts import choose_files, is_report
 from orchestrator.caches import cache_mounts, cache_scope
 from orchestrator.cancellation import Cancellation
 from orchestrator.fence.gate import UNFENCED, choose_network
 from orchestrator.findings import ChangedLines, ReportFile, find
+from orchestrator.gathered import Gathered
 from orchestrator.git import GitError
 from orchestrator.head_lines import on_head
-from orchestrator.images.ensure import Ready, Shop, ensure_image
+from orchestrator.images.ensure import Ready, ensure_image
 from orchestrator.images.ensure import Wanted as WantedImage
 from orchestrator.images.image_user import image_uid
 from orchestrator.limits import limits_of
 from orchestrator.order import KeptPlan, Order, Timings, Tools
+from orchestrator.outages import disk_cause, outage_in
 from orchestrator.removal import judged, removed_tiers
 from orchestrator.runners.container import LABEL_INSTANCE
 from orchestrator.runners.interface import JobSpec, JobStatus, Wanted
@@ -42,10 +44,10 @@ from orchestrator.source import Mirror
 from orchestrator.source_extras import whole_source
 from orchestrator.tested import Tested, fetch_tested, lines_changed, of_merge, skipped_by_filters, skipped_by_marker
 from orchestrator.tree_objects import Commit
+from orchestrator.verdict import SETUP_FAILED
 
 log = logging.getLogger(__name__)
 
-_FINDINGS_BYTES = 8 * 2**20
 _T = TypeVar("_T")
 
 
@@ -72,8 +74,7 @@ async def execute(order: Order, tools: Tools, sink: Sink, cancel: Cancellation) 
         outcome = _outcome_of(error)
     except Exception as error:
         log.exception("attempt %s", order.id)
-        sentence = f"Draftsman met an error of its own: {type(error).__name__}: {error}"
-        outcome = Outcome(Conclusion.ERROR, sentence[:500], "The log of the worker has the details.")
+        outcome = _outcome_of_ours(error, tools.scratch.parent)
     return replace(judged(outcome, order.tiers), timings=timings.seconds)
 
 
@@ -91,6 +92,17 @@ async def release(order_id: str, identity: str, tools: Tools, *, epoch: int = 0)
     await tools.mirrors.of(identity).release(order_id)
 
 
+async def leave(order_id: str, tools: Tools, *, epoch: int, seconds: float) -> bool:
+    """Leave the job of this claim to the next worker, for so long at most. Returns whether there is one that began."""
+    job = await tools.runner.adopt(order_id)
+    if job is None or job.epoch != epoch:
+        return False
+    status = await tools.runner.status(job)
+    if status is JobStatus.RUNNING:
+        await tools.runner.leave(job, seconds, untaken_seconds=tools.leave_seconds)
+    return status in (JobStatus.RUNNING, JobStatus.EXITED)
+
+
 async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, timings: Timings) -> Outcome | None:
     """Go on with the job that an earlier claim started, and return how it ended; None where there is none.
 
@@ -103,13 +115,13 @@ async def _resume(order: Order, tools: Tools, sink: Sink, cancel: Cancellation, 
         return None
     plan, image = order.earlier.plan, order.earlier.image
     log.info("attempt %s: its job is there already and goes on", order.id)
+    await tools.runner.take_up(job)
     await sink(Entered(RunState.RUNNING))
-    gathered = _Gathered(sink)
+    gathered = Gathered(sink)
     spec = _spec(order, tools, plan, image)
     with timings.of("job"):
-        end = await follow_job(
-            tools.runner, job, replace(spec, nonce=job.nonce), gathered, _watching(tools, plan, cancel)
-        )
+        spec = replace(spec, nonce=job.nonce)
+        end = await follow_job(tools.runner, job, spec, gathered, _watching(tools, plan, cancel), is_adopted=True)
     if end.was_killed:
         await tools.runner.remove(job)
         return None
@@ -171,7 +183,7 @@ async def _checked(
     await sink(ImageReady(image))
     fault = "" if tools.network == "none" else (await _unless(cancel, tools.gate.proof())).fault
     await sink(Entered(RunState.RUNNING))
-    gathered = _Gathered(sink)
+    gathered = Gathered(sink)
     with timings.of("job"):
         end, plan = await _run(order, tools, mirror, tested.sha, plan, image, fault, gathered, cancel)
     return await _judged(plan, image, end, gathered, tested.tree.paths, await changing)
@@ -203,7 +215,7 @@ async def _judged(
     plan: Plan,
     image: ImageUsed,
     end: JobEnd,
-    gathered: _Gathered,
+    gathered: Gathered,
     paths: frozenset[str],
     changed: ChangedLines | None,
 ) -> Outcome:
@@ -213,7 +225,19 @@ async def _judged(
     findings = await asyncio.to_thread(
         partial(find, gathered.outputs(), paths, reports=reports, changed=changed or ChangedLines())
     )
-    return _outcome(plan, image, end, findings)
+    return _outcome(plan, image, _blameless(end, gathered), findings)
+
+
+def _blameless(end: JobEnd, gathered: Gathered) -> JobEnd:
+    """Return the end as our error where a registry or the network failed the setup. Checks are never looked at."""
+    failed = next((step for step in end.steps if step.is_red), None)
+    if end.conclusion is not Conclusion.FAILURE or end.exit_code != SETUP_FAILED or failed is None:
+        return end
+    outage = outage_in(gathered.tail(failed.id)) if failed.tier is Tier.SETUP else None
+    if outage is None:
+        return end
+    title = f"{outage.cause.phrase}: {end.title}"
+    return replace(end, conclusion=Conclusion.ERROR, title=title, detail=outage.evidence, cause=outage.cause)
 
 
 async def _plan(order: Order, tools: Tools, tree: Tree) -> Plan:
@@ -263,9 +287,9 @@ async def _image(order: Order, tools: Tools, commit: Commit, plan: Plan, sink: S
     async def output(content: bytes) -> None:
         await sink(Output("image", content))
 
-    shop = Shop(tools.engine, tools.build, tools.build_lock, building, output, tools.build_records)
     return await ensure_image(
-        shop, WantedImage(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild)
+        tools.shop(building, output),
+        WantedImage(order.repo, plan, commit, order.trusted, on_base=order.on_base, rebuild=order.rebuild),
     )
 
 
@@ -321,30 +345,6 @@ def _watching(tools: Tools, plan: Plan, cancel: Cancellation) -> Watching:
     return Watching(cancel, secrets_of(tools.build.proxies.values()), tools.disk, Wanted(choose))
 
 
-class _Gathered:
-    """Passes progress on, and keeps the ends of each step's two streams for the search for findings."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._tails: dict[tuple[str, str], bytearray] = {}
-
-    async def __call__(self, progress: Progress) -> None:
-        if isinstance(progress, Output):
-            tail = self._tails.setdefault((progress.section, progress.stream), bytearray())
-            tail += progress.content
-            del tail[:-_FINDINGS_BYTES]
-        await self._sink(progress)
-
-    def outputs(self) -> list[tuple[Tier, bytes]]:
-        """Return the output of the fast and full steps, in order: what one stream says stays together."""
-        return [
-            (tier, bytes(tail))
-            for (section, _), tail in self._tails.items()
-            for tier in (Tier.FAST, Tier.FULL)
-            if section.startswith(f"{tier}-")
-        ]
-
-
 def _outcome(plan: Plan, image: ImageUsed, end: JobEnd, findings: tuple[Finding, ...]) -> Outcome:
     return Outcome(
         conclusion=end.conclusion,
@@ -357,6 +357,7 @@ def _outcome(plan: Plan, image: ImageUsed, end: JobEnd, findings: tuple[Finding,
         exit_code=end.exit_code,
         summary=end.summary,
         artifacts=end.files,
+        cause=end.cause,
     )
 
 
@@ -364,6 +365,15 @@ def _nothing_to_run(plan: Plan) -> Outcome:
     return Outcome(Conclusion.NEUTRAL, "nothing to run: no checks were found", plan=plan)
 
 
+def _outcome_of_ours(error: Exception, folder: Path) -> Outcome:
+    """Return the outcome of an error that nobody foresaw, but for a disk that is full: that of our own `folder`."""
+    if isinstance(error, OSError) and disk_cause(str(error)) is not None:
+        return _outcome_of(DiskFullError(folder))
+    sentence = f"Draftsman met an error of its own: {type(error).__name__}: {error}"
+    return Outcome(Conclusion.ERROR, sentence[:500], "The log of the worker has the details.")
+
+
 def _outcome_of(error: DraftsmanError) -> Outcome:
     conclusion = Conclusion.FAILURE if isinstance(error, AuthorError) else Conclusion.ERROR
-    return Outcome(conclusion, str(error), error.detail)
+    cause = None if conclusion is Conclusion.FAILURE else error.cause
+    return Outcome(conclusion, str(error), error.detail, cause=cause)

@@ -64,11 +64,17 @@ async def run_job(runner: Runner, spec: JobSpec, source: Source, sink: Sink, wat
     return await follow_job(runner, job, spec, sink, watching)
 
 
-async def follow_job(runner: Runner, job: Job, spec: JobSpec, sink: Sink, watching: Watching) -> JobEnd:
-    """Follow a job that was started, here or by an earlier worker, to its end. Raises as `run_job`."""
+async def follow_job(
+    runner: Runner, job: Job, spec: JobSpec, sink: Sink, watching: Watching, *, is_adopted: bool = False
+) -> JobEnd:
+    """Follow a job that was started, here or by an earlier worker, to its end. Raises as `run_job`.
+
+    While an adopted one had no worker, the engine may have been away: the machine was started again, say.
+    """
     watch = JobWatch(spec, job, sink, watching.secrets)
+    engine = _Presence(was_away=is_adopted)
     try:
-        stop = await _follow(runner, job, watch, watching)
+        stop = await _follow(runner, job, watch, watching, engine)
         result = await _result(runner, job)
         files = await _files(runner, job, watching.wanted)
     except (asyncio.CancelledError, LeaseLostError):
@@ -77,14 +83,28 @@ async def follow_job(runner: Runner, job: Job, spec: JobSpec, sink: Sink, watchi
         await runner.remove(job)
         raise
     end = judge(
-        spec, result, watch.finished, stop, watch.running, words=watch.last_words, cancelled=watching.cancel.title
+        spec,
+        result,
+        watch.finished,
+        stop,
+        watch.running,
+        words=watch.last_words,
+        cancelled=watching.cancel.title,
+        engine_was_away=engine.was_away,
     )
     return replace(end, files=files, summary=result.summary)
 
 
-async def _follow(runner: Runner, job: Job, watch: JobWatch, watching: Watching) -> Stop | None:
+@dataclass(slots=True)
+class _Presence:
+    """Whether the engine was away while the job ran, as far as anybody can tell."""
+
+    was_away: bool = False
+
+
+async def _follow(runner: Runner, job: Job, watch: JobWatch, watching: Watching, engine: _Presence) -> Stop | None:
     """Pass the output on until the job ended, or was ended for the reason returned."""
-    output = asyncio.create_task(_pass_on(runner, job, watch))
+    output = asyncio.create_task(_pass_on(runner, job, watch, engine))
     guards = [asyncio.create_task(_guard(watch, watching.cancel)), asyncio.create_task(_fault(runner, job))]
     if watching.disk is not None:
         guards.append(asyncio.create_task(watching.disk.guard(runner, job, watch.workspace_bytes)))
@@ -107,7 +127,7 @@ async def _follow(runner: Runner, job: Job, watch: JobWatch, watching: Watching)
         await asyncio.gather(output, *guards, return_exceptions=True)
 
 
-async def _pass_on(runner: Runner, job: Job, watch: JobWatch) -> Stop | None:
+async def _pass_on(runner: Runner, job: Job, watch: JobWatch, engine: _Presence) -> Stop | None:
     """Tell the output. Where the engine goes away under it, wait for its return and go on where it was."""
     while True:
         try:
@@ -121,6 +141,7 @@ async def _pass_on(runner: Runner, job: Job, watch: JobWatch) -> Stop | None:
                 return None
         except EngineError as error:
             log.warning("job %s: the engine went away: %s", job.id, error)
+            engine.was_away = True
             await _until_back(runner, job, error)
         watch.begin()
 
@@ -152,7 +173,7 @@ async def _guard(watch: JobWatch, cancel: Cancellation) -> Stop:
     while True:
         if cancel.is_set():
             return Stop.CANCELLED
-        stop = watch.limit_reached(time.monotonic())
+        stop = watch.limit_reached()
         if stop is not None:
             return stop
         with contextlib.suppress(TimeoutError):

@@ -13,14 +13,17 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from draftsman.domain.errors import CommitGoneError, PlanError, SourceError
 from draftsman.domain.plan import Tree
+from orchestrator.file_lock import locked
 from orchestrator.git import GitError, git, git_stream, token_config
+from orchestrator.outages import disk_cause
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # What git allows in the name of a branch, and no more than GitHub does.
@@ -32,6 +35,10 @@ _MAX_HINT_BYTES = 512 * 1024
 _MAX_LOCK_BYTES = 2 * 2**20
 _MAX_DIFF_BYTES = 32 * 2**20
 _DIFF_SECONDS = 20
+_COPY = "draftsman-copy"
+"""A file with the name of our copy."""
+_LEAST_ROOM = 2**20
+"""Bytes below which a disk counts as full."""
 _MAX_HINTS_BYTES = 16 * 2**20
 # A person named this repository: whoever owns its files, and whether a ref still names the commit, is no matter.
 _LOCAL_UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
@@ -88,10 +95,12 @@ class Mirror:
         """
         if not _SHA.fullmatch(sha):
             raise SourceError(f"{sha!r} is not a full commit SHA.")
-        async with self._fetching:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        async with self._alone():
+            self.folder.mkdir(exist_ok=True)
             self._remove_stale_locks()
             await git("init", "--bare", "--quiet", cwd=self.folder)
+            if not self.copy():
+                (self.folder / _COPY).write_text(uuid4().hex)
             if not await self._has(sha):
                 await self._fetch(remote, sha, run)
             await self.hold(sha, run)
@@ -101,10 +110,17 @@ class Mirror:
         """Bring the newest commit of a branch here, kept as by `fetch`, and return its SHA. Raises as `fetch`."""
         if not _BRANCH.fullmatch(branch):
             raise SourceError(f"{branch!r} is no name of a branch.")
-        async with self._fetching:
+        async with self._alone():
             await self._fetch(remote, f"refs/heads/{branch}", run)
         found = await git("rev-parse", "--verify", f"refs/draftsman/run/{run}^{{commit}}", cwd=self.folder)
         return found.decode().strip()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Wait until nobody else changes our copy: this process, or another worker with the same home folder."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        async with self._fetching, locked(self.folder.with_name(f"{self.folder.name}.lock")):
+            yield
 
     async def hold(self, sha: str, run: str) -> None:
         """Keep a commit that is here by the run's ref."""
@@ -151,11 +167,26 @@ class Mirror:
                 raise
             transient = not remote.is_local and not any(phrase in error.detail for phrase in _REFUSED)
             sentence = f"{remote.name} could not be fetched: {_reason(error)}"
-            raise SourceError(sentence, error.detail, transient=transient) from error
+            full = disk_cause(error.detail)
+            raise SourceError(sentence, error.detail, transient=transient, cause=full) from error
 
-    async def set_aside(self) -> None:
-        """Remove our copy, so that the next fetch makes it anew."""
-        async with self._fetching:
+    def has_no_room(self) -> bool:
+        """Return whether the disk of our copies is full: git's own words do not always tell."""
+        with suppress(OSError):
+            return shutil.disk_usage(self.folder.parent).free < _LEAST_ROOM
+        return False
+
+    def copy(self) -> str:
+        """Return the name of our copy, which one that is made anew does not have; empty where there is none yet."""
+        with suppress(OSError):
+            return (self.folder / _COPY).read_text("utf-8", "replace")
+        return ""
+
+    async def set_aside(self, copy: str = "") -> None:
+        """Remove our copy, so that the next fetch makes it anew. One that has another name than `copy` was already."""
+        async with self._alone():
+            if copy and self.copy() != copy:
+                return
             damaged = self.folder.with_name(f"{self.folder.name}.damaged-{time.time_ns()}")
             with suppress(FileNotFoundError):
                 self.folder.rename(damaged)

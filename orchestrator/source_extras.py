@@ -8,6 +8,7 @@ from pathlib import Path
 
 from draftsman.domain.errors import SourceError
 from draftsman.domain.plan import Profile
+from draftsman.domain.retry import Cause
 from orchestrator.lfs import fetch_lfs
 from orchestrator.runners.interface import Source
 from orchestrator.source import Mirror, Mirrors, Remote
@@ -44,6 +45,7 @@ async def whole_source(
     except TimeoutError as error:
         raise SourceError(
             f"Submodules and Git LFS files were not fetched within {MAX_SECONDS / 60:.0f} minutes: run this again, or "
-            "fetch fewer of them."
+            "fetch fewer of them.",
+            cause=Cause.SOURCE,
         ) from error
     return Source(bundle, submodules, lfs)

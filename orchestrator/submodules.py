@@ -226,12 +226,13 @@ def _joined(url: str, parent: str, what: str) -> str:
 
 async def _fetched(mirror: Mirror, place: Place, path: str, sha: str, key: str) -> None:
     remote = Remote(f"the submodule {shown(path)} ({shown(place.url)})", place.url, pin=place.pin)
+    copy = mirror.copy()
     try:
         try:
             await mirror.fetch(remote, sha, key)
         except GitError as error:
             log.warning("the mirror of %s is damaged and made anew: %s %s", place.url, error, error.detail)
-            await mirror.set_aside()
+            await mirror.set_aside(copy)
             await mirror.fetch(remote, sha, key)
     except CommitGoneError as error:
         raise CommitGoneError(
@@ -243,4 +244,5 @@ async def _fetched(mirror: Mirror, place: Place, path: str, sha: str, key: str) 
             f"The submodule {shown(path)} could not be fetched from {shown(place.url)}. Submodules are fetched without "
             "credentials: make that repository public, or set `submodules = false` and fetch it in `setup`.",
             f"{error}\n{error.detail}".strip(),
+            cause=error.cause,
         ) from error

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from draftsman.domain.errors import DraftsmanError, SourceError
+from draftsman.domain.errors import DiskFullError, DraftsmanError, SourceError
 from draftsman.domain.plan import Evidence, Plan, Tree
 from draftsman.domain.run import Naming, RefKind
 from orchestrator.filters import filtered_out, marker_in
@@ -53,11 +53,16 @@ async def fetch_tested(order: Order, mirror: Mirror) -> Tested:
 
 
 async def _mended(order: Order, mirror: Mirror) -> Tested:
+    copy = mirror.copy()
     try:
         return await _fetch(order, mirror)
-    except GitError as error:
+    except (GitError, OSError) as error:
+        if mirror.has_no_room():
+            raise DiskFullError(mirror.folder.parent) from error  # a copy made anew would find no room either
+        if isinstance(error, OSError):
+            raise
         log.warning("the mirror of %s is damaged and made anew: %s %s", order.repo, error, error.detail)
-    await mirror.set_aside()
+    await mirror.set_aside(copy)
     return await _fetch(order, mirror)
 
 

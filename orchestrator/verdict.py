@@ -15,11 +15,17 @@ from enum import StrEnum
 from draftsman.ansi import harmless
 from draftsman.domain.outcome import Artifact, StepResult
 from draftsman.domain.plan import Step, Tier
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Conclusion
 from orchestrator.runners.interface import JobResult, JobSpec, Limits, Report
 
-_FAILED_TIER = {10: Tier.SETUP, 11: Tier.FAST, 12: Tier.FULL}
+SETUP_FAILED = 10
+"""What a job exits with whose setup failed."""
+
+_FAILED_TIER = {SETUP_FAILED: Tier.SETUP, 11: Tier.FAST, 12: Tier.FULL}
 _STOPPED = (143, 137)
+_FORGOTTEN = 255
+"""What an engine gives a container whose end it did not see: it died itself."""
 _STEP_LIMIT = 30
 _SILENCE_LIMIT = 31
 _NO_PROCESSES = 22
@@ -47,7 +53,8 @@ class JobEnd:
 
     `exit_code` is that of the contract: 30 and 31 where a step's limit ended the job. `summary` is the Markdown that
     the job wrote, `files` are those that it left and that were wanted. `was_killed` says that something outside
-    ended it, which was not us: its engine's restart, or somebody at its machine.
+    ended it, which was not us: its engine's restart, or somebody at its machine. `cause` says why another try may end
+    otherwise: that it was killed tells nothing by itself, since code under test can kill its own shell.
     """
 
     conclusion: Conclusion
@@ -58,6 +65,7 @@ class JobEnd:
     summary: str = ""
     files: tuple[Artifact, ...] = ()
     was_killed: bool = False
+    cause: Cause | None = None
 
 
 def cancelled_before_start(title: str = "cancelled") -> JobEnd:
@@ -74,11 +82,13 @@ def judge(
     *,
     words: bytes = b"",
     cancelled: str = "cancelled",
+    engine_was_away: bool = False,
 ) -> JobEnd:
     """Return the end of a job.
 
     `seen` are the steps whose end was in the output; `running` is the step that had started and not ended; `words` are
-    the last of its output; `cancelled` is the title of a job that somebody cancelled.
+    the last of its output; `cancelled` is the title of a job that somebody cancelled; `engine_was_away` says that the
+    engine did not answer for a while as the job ran, or may not have.
     """
     steps = merge_steps(spec.steps, seen, result.report)
     if stop is not None and result.exit_code in _STOPPED:
@@ -95,9 +105,12 @@ def judge(
         return JobEnd(Conclusion.FAILURE, title, result.exit_code, steps)
     if result.exit_code == _NO_PROCESSES:
         return _no_processes(spec.limits, result, steps)
-    title, detail = _our_fault(result)
-    killed = result.exit_code in _STOPPED
-    return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, was_killed=killed)
+    # A fence is out of the job's reach: where both were killed, it was not the job that did it.
+    from_outside = bool(result.fault) or engine_was_away
+    killed = result.exit_code in _STOPPED or (result.exit_code == _FORGOTTEN and from_outside)
+    title, detail = _our_fault(result, killed=killed)
+    cause = Cause.KILLED if killed and from_outside else None
+    return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, was_killed=killed, cause=cause)
 
 
 def merge_steps(planned: Iterable[Step], seen: Iterable[StepResult], report: Report | None) -> tuple[StepResult, ...]:
@@ -145,11 +158,11 @@ def _stopped(
     if stop is Stop.FAULT:
         title = f"the job lost its network fence in {what}" if running else "the job lost its network fence"
         detail = "The container that held it ended: somebody removed it, or the engine did. Run it again."
-        return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
+        return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, cause=Cause.KILLED)
     if stop is Stop.DISK:
         title = f"the engine's disk is nearly full, and {what} had written most to it"
         detail = "Make room on the engine's disk (`draftsman gc`), or have the checks write less; then run it again."
-        return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail)
+        return JobEnd(Conclusion.ERROR, title, result.exit_code, steps, detail, cause=Cause.DISK)
     if stop in (Stop.WORKSPACE, Stop.LOG_SIZE):
         most, where = (limits.log_bytes, "of output") if stop is Stop.LOG_SIZE else (limits.workspace_bytes, "to disk")
         detail = f"Have it write less, or {_raise('log_mb' if stop is Stop.LOG_SIZE else 'workspace_mb')}"
@@ -212,14 +225,14 @@ def _raise(limit: str) -> str:
     return f"raise DRAFTSMAN_{setting}, or {limit} in the limits of the repository's profile."
 
 
-def _our_fault(result: JobResult) -> tuple[str, str]:
+def _our_fault(result: JobResult, *, killed: bool) -> tuple[str, str]:
     if result.fault:
         return f"the engine could not run the job: {result.fault}", "Run it again once the engine is well."
     if result.exit_code == 20:
         return "the commit could not be checked out in the job", "The log's checkout section has git's words."
     if result.exit_code == 21:
         return "the image or the job's environment does not keep the contract", "The log says what is missing."
-    if result.exit_code in _STOPPED:
+    if killed:
         return "the job was killed from outside", "Somebody, or the engine's restart, ended it. Run it again."
     return (
         f"the job ended with exit code {result.exit_code}, which its contract does not have",

@@ -12,17 +12,23 @@ from arq.cron import cron
 from arq.typing import StartupShutdown
 from arq.worker import Worker, func
 
-from draftsman.queue import QUEUE, REDIS_AWAY, WAKE, redis_client
+from draftsman.domain.alert import Alert
+from draftsman.queue import CALLS, QUEUE, REDIS_AWAY, WAKE, redis_client
 from orchestrator.claims import Claims
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05  # arq's default of 0.5 s would be a mean wait of 250 ms for nothing
 _RESTART_SECONDS = 1
+_PING_SECONDS = 30
 
 
 Upkeep = Callable[[bool], Awaitable[None]]
 """Removes what was left behind; of dependency caches, too, where it is told so. It raises nothing."""
+
+
+Renew = Callable[[], Awaitable[None]]
+"""Builds anew the images that will soon be too old. It raises nothing."""
 
 
 async def listen(redis_url: str, claims: Claims) -> None:
@@ -37,12 +43,37 @@ async def listen(redis_url: str, claims: Claims) -> None:
     await _keep_running(redis_url, lambda redis, connected: _arq_worker(redis, claims, connected), back)
 
 
-async def keep_up(redis_url: str, name: str, upkeep: Upkeep) -> None:
-    """Call the upkeep every hour, and once a month for the caches, for ever.
+async def hear(redis_url: str, claims: Claims) -> None:
+    """Turn what all workers are told at once into claims, for ever. While Redis is away, `listen` tells the log.
+
+    A wake-up of the queue reaches one worker, which may have no slot free, or lack the labels that are needed.
+    """
+    while True:
+        redis = redis_client(redis_url)
+        try:
+            async with redis.pubsub() as calls:
+                await calls.subscribe(CALLS)
+                while True:
+                    # A connection that broke without a word is noticed by the ping.
+                    if await calls.get_message(ignore_subscribe_messages=True, timeout=_PING_SECONDS) is None:
+                        await calls.ping()
+                    else:
+                        claims.wake()
+        except REDIS_AWAY as error:
+            log.debug("calls are not heard: %r", error)
+        finally:
+            await redis.aclose()
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def keep_up(redis_url: str, name: str, upkeep: Upkeep, renew: Renew) -> None:
+    """Call the upkeep every hour, and once a month for the caches, and renew images every night, for ever.
 
     By arq's cron, in a queue of this worker's own: each has an engine that no other one sees to.
     """
-    await _keep_running(redis_url, lambda redis, connected: _cron_worker(redis, name, upkeep, connected), lambda: None)
+    await _keep_running(
+        redis_url, lambda redis, connected: _cron_worker(redis, name, upkeep, renew, connected), lambda: None
+    )
 
 
 async def _keep_running(
@@ -64,7 +95,11 @@ async def _keep_running(
             await worker.async_run()
         except REDIS_AWAY as error:
             if not away:
-                log.warning("Redis is away, looking for attempts every few seconds until it is back: %r", error)
+                log.warning(
+                    "Redis is away, looking for attempts every few seconds until it is back: %r",
+                    error,
+                    extra=Alert.REDIS_AWAY.extra,
+                )
             away = True
         finally:
             await _end(worker)
@@ -72,17 +107,21 @@ async def _keep_running(
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-def _cron_worker(redis: ArqRedis, name: str, upkeep: Upkeep, connected: StartupShutdown) -> Worker:
+def _cron_worker(redis: ArqRedis, name: str, upkeep: Upkeep, renew: Renew, connected: StartupShutdown) -> Worker:
     async def hourly(ctx: dict[Any, Any]) -> None:
         await upkeep(False)
 
     async def monthly(ctx: dict[Any, Any]) -> None:
         await upkeep(True)
 
+    async def nightly(ctx: dict[Any, Any]) -> None:
+        await renew()
+
     return Worker(
         cron_jobs=[
             cron(hourly, name="upkeep", minute=17, timeout=1800, keep_result=0, max_tries=1),
             cron(monthly, name="cache upkeep", day=1, hour=4, minute=43, timeout=3600, keep_result=0, max_tries=1),
+            cron(nightly, name="image renewal", hour=3, minute=11, timeout=6 * 3600, keep_result=0, max_tries=1),
         ],
         redis_pool=redis,
         queue_name=f"{QUEUE}:upkeep:{name}",
@@ -90,7 +129,7 @@ def _cron_worker(redis: ArqRedis, name: str, upkeep: Upkeep, connected: StartupS
         handle_signals=False,
         poll_delay=5,
         health_check_interval=60,
-        max_jobs=1,
+        max_jobs=2,  # upkeep does not wait for the last image of the night
     )
 
 

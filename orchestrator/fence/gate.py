@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import DraftsmanError, HostError
 from orchestrator.fence.holder import Fences
 from orchestrator.fence.proof import Proof, prove
@@ -73,7 +74,7 @@ class FenceGate:
         if proof.holds:
             await self._remember()
         else:
-            log.error("no network fence: %s", proof.fault)
+            log.error("no network fence: %s", proof.fault, extra=Alert.FENCE_NOT_PROVEN.extra)
         return proof
 
     async def _remembered(self) -> Proof | None:
@@ -119,11 +120,13 @@ def choose_network(policy: Policy, *, trusted: bool, fault: str, required: bool)
         raise HostError(
             "The network fence of this machine does not hold, and without it no code of strangers runs here.",
             f"{fault} `draftsman doctor --only fence` tries it again.",
+            alert=Alert.FENCE_NOT_PROVEN,
         )
     if required:
         raise HostError(
             "The network fence of this machine does not hold, and DRAFTSMAN_FENCE=required says that nothing runs "
             "without it.",
             fault,
+            alert=Alert.FENCE_NOT_PROVEN,
         )
     return "open", f"{UNFENCED}: {fault}"

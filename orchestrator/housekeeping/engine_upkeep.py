@@ -26,8 +26,8 @@ from orchestrator.images.labels import LABEL_MANAGED, list_built, remove, used_i
 from orchestrator.images.upkeep import is_ours, to_prune
 from orchestrator.runners.container import LABEL_JOB
 
-Unfinished = Callable[[Collection[str]], Awaitable[Collection[str]]]
-"""Returns which of these attempts are not finished."""
+Unfinished = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+"""Returns which of these attempts are not finished, each with the epoch below which its jobs here are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class EngineUpkeep:
     async def remove(self, leftover: Leftover) -> bool:
         """Remove one thing. Returns whether it is gone; what came into use meanwhile stays."""
         if leftover.kind == "container":
-            await asyncio.shield(remove_container(self._engine, leftover.name))
+            await asyncio.shield(remove_container(self._engine, leftover.id or leftover.name))
             return True
         if leftover.kind == "volume":
             return await self._engine.delete(f"volumes/{leftover.name}")

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.cache_views import LABEL_LOWER, LABEL_SEALED, LABEL_WHOLE
 from orchestrator.caches import LABEL_CACHE
 from orchestrator.helper import LABEL_HELPER
-from orchestrator.runners.container import LABEL_INSTANCE, LABEL_JOB
+from orchestrator.runners.container import LABEL_EPOCH, LABEL_INSTANCE, LABEL_JOB
 
 GRACE_SECONDS = 120.0
 """What was made just now may not be in the store yet, or is being removed by whoever made it."""
@@ -21,23 +21,29 @@ LOCAL_PREFIX = "run-"
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """One thing that may go. `kind` is container, volume, image, network, mirror or scratch; `size` counts bytes."""
+    """One thing that may go. `kind` is container, volume, image, network, mirror or scratch; `size` counts bytes.
+
+    `id` is that of a container: the next job of the same attempt has the same name.
+    """
 
     kind: str
     name: str
     why: str
     size: int | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of our own: which instance this is, which of its attempts are not finished, and the time.
 
-    What is younger than `grace_seconds` stays. No job is older than `longest_seconds`, whoever forgot it.
+    `fences` has each that is not, with the epoch below which its jobs on this engine are nobody's: another claim of it
+    goes on without them. Of all others, what is younger than `grace_seconds` stays. No job is older than
+    `longest_seconds`, whoever forgot it.
     """
 
     instance: str
-    unfinished: Collection[str]
+    fences: Mapping[str, int]
     now: float
     grace_seconds: float = GRACE_SECONDS
     longest_seconds: float = float("inf")
@@ -55,14 +61,19 @@ def containers_to_go(containers: Iterable[Mapping[str, Any]], known: Known) -> l
         elif LABEL_HELPER in labels and age > HELPER_SECONDS:
             why = "a helper that should have ended long ago"
         if why:
-            found.append(Leftover("container", name, why))
+            found.append(Leftover("container", name, why, id=str(container["Id"])))
     return found
 
 
 def _why_job(labels: Mapping[str, str], age: float, known: Known) -> str:
     instance = labels.get(LABEL_INSTANCE, "")
-    if instance == known.instance and labels[LABEL_JOB] not in known.unfinished and age > known.grace_seconds:
-        return "its attempt has finished"
+    if instance == known.instance:
+        fence, epoch = known.fences.get(labels[LABEL_JOB]), labels.get(LABEL_EPOCH, "")
+        if fence is None and age > known.grace_seconds:
+            return "its attempt has finished"
+        # However young it is: nobody makes it now, another claim has the attempt.
+        if fence is not None and epoch.isdigit() and int(epoch) < fence:
+            return "its attempt goes on without it: another worker has begun it anew"
     if instance == known.instance and age > known.longest_seconds:
         return "older than any job may be"
     if instance.startswith(LOCAL_PREFIX) and age > LOCAL_SECONDS:

@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from draftsman.domain.errors import BuildError, HostError
+from draftsman.domain.retry import Cause
 from orchestrator.dockerfiles.lexer import read_instructions
 from orchestrator.dockerfiles.words import expand, read_pairs
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.json_lines import JsonLines
+from orchestrator.outages import pull_cause
 
 _REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/:@-]{0,253}[A-Za-z0-9])?")
 _ORIGIN = re.compile(r"(?:^--from=|^--mount=(?:[^,]*,)*from=)([^,]*)")
@@ -105,7 +107,8 @@ async def get_missing(
     except TimeoutError as error:
         raise HostError(
             f"The base image {name} was not pulled within {pulls.timeout_seconds:.0f} s, the limit set by "
-            "DRAFTSMAN_BUILD_TIMEOUT_SECONDS. Is its registry reachable from the Docker engine?"
+            "DRAFTSMAN_BUILD_TIMEOUT_SECONDS. Is its registry reachable from the Docker engine?",
+            cause=Cause.REGISTRY,
         ) from error
 
 
@@ -168,4 +171,4 @@ def pull_failure(name: str, message: str) -> BuildError | HostError:
     """Return the error for an image that could not be pulled: the author's where there is no such image."""
     if any(sign in message.lower() for sign in _ABSENT):
         return AbsentImageError(name, message)
-    return HostError(f"The base image {name} could not be pulled: {message}")
+    return HostError(f"The base image {name} could not be pulled: {message}", cause=pull_cause(message))

@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from draftsman.domain.errors import BuildError, DraftsmanError, HostError
+from draftsman.domain.retry import Cause
 from orchestrator.engine import Engine, EngineRefusedError
 from orchestrator.images import buildkit
 from orchestrator.images.base_images import pull_failure
 from orchestrator.images.failure import line_of
 from orchestrator.json_lines import JsonLines
+from orchestrator.outages import disk_cause
 
 LOG_BYTES = 32 * 2**20
 """How much of a build's output is passed on; the rest is left out, and the log says so."""
@@ -158,7 +160,8 @@ def failed_build(instruction: str, message: str, tail: str, recipe: Recipe) -> D
     """Return the error of a build that failed at `instruction` (empty: before any), told in `message`."""
     code = _EXIT_CODE.search(message)
     if code is None and any(sign in message.lower() for sign in _OURS):
-        return HostError(f"The engine could not build the image: {message}", tail)
+        cause = disk_cause(message) or Cause.ENGINE
+        return HostError(f"The engine could not build the image: {message}", tail, cause=cause)
     line = line_of(recipe.text, instruction) if instruction else None
     short = instruction if len(instruction) <= 120 else f"{instruction[:119]}…"
     where = f"`{short}`" if line is None else f"line {line} of {recipe.called}, `{short}`,"

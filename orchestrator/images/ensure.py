@@ -27,12 +27,14 @@ from orchestrator.dockerfiles.rules import check_build_args, check_dockerfile
 from orchestrator.engine import Engine
 from orchestrator.images.build import Build, BuildSettings, build_arguments, build_image
 from orchestrator.images.builder import Output
-from orchestrator.images.failure import is_unreachable
+from orchestrator.images.failure import is_unreachable, no_fault
 from orchestrator.images.key import image_key, image_name, image_tag
-from orchestrator.images.labels import Built, find_built, remove
+from orchestrator.images.labels import Built, find_built, remove, retire
 from orchestrator.images.programs import missing_programs, needed_programs
 from orchestrator.images.records import BuildRecords, KeptFailure, NoRecords
+from orchestrator.images.registry import Registry
 from orchestrator.images.runner_layer import RunnerLayer, read_runner_layer
+from orchestrator.images.sharing import Sharing
 from orchestrator.tree_objects import LINK, Commit, Entry, digest
 
 _TRIED_AGAIN_AFTER = timedelta(hours=6)
@@ -64,15 +66,24 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What images are made with. `lock` is held per key while building; `entered_building` is told before."""
+    """What images are made with. `lock` is held for repository and key while building, `entered_building` told before.
+
+    By the `registry` other engines' images are had, and they have ours.
+    """
 
     engine: Engine
     settings: BuildSettings
-    lock: Callable[[str], AbstractAsyncContextManager[None]]
+    lock: Callable[[str, str], AbstractAsyncContextManager[None]]
     entered_building: Callable[[], Awaitable[None]]
     output: Output
     records: BuildRecords = field(default_factory=NoRecords)
+    registry: Registry | None = None
     layer: RunnerLayer = field(default_factory=read_runner_layer)
+
+    @property
+    def platform(self) -> str:
+        """Return what the engine's images are made for."""
+        return f"{self.engine.facts.os}/{self.engine.facts.architecture}"
 
     async def say(self, sentence: str) -> None:
         """Write a line into the log."""
@@ -88,7 +99,7 @@ async def ensure_image(shop: Shop, wanted: Wanted) -> Ready:
     from_tree = takes_tree(plan)
     name, suffix = image_name(wanted.repo), base_tag_suffix(plan.profile)
     pointer = f"{name}:{suffix}"
-    base = await find_built(shop.engine, pointer) if from_tree and not wanted.trusted else None
+    base = await _base(shop, wanted.repo, pointer) if from_tree and not wanted.trusted else None
     choice = choose(trusted=wanted.trusted, takes_tree=from_tree, base_has_image=base is not None)
     if choice is Choice.OF_BASE and base is not None:
         return await _of_base(shop, plan, base, pointer)
@@ -97,7 +108,25 @@ async def ensure_image(shop: Shop, wanted: Wanted) -> Ready:
     ready = await _planned(shop, wanted)
     if wanted.on_base and wanted.trusted and takes_tree(ready.plan):
         await shop.engine.call("POST", f"images/{ready.image.tag}/tag", params={"repo": name, "tag": suffix})
+        if shop.registry is not None:
+            await shop.records.keep_base_key(wanted.repo, suffix, shop.platform, ready.image.key)
     return ready
+
+
+async def _base(shop: Shop, repo: str, pointer: str) -> Built | None:
+    """Return the image that the base branch was last checked in, on whichever engine, with the pointer as a name."""
+    name, _, suffix = pointer.rpartition(":")
+    key = None if shop.registry is None else await shop.records.base_key(repo, suffix, shop.platform)
+    if key is not None:
+        tag = image_tag(repo, key)
+        built = await _sharing(shop).newest(await find_built(shop.engine, tag), repo, tag, key)
+        if built is not None and built.key == key:
+            await shop.engine.call("POST", f"images/{tag}/tag", params={"repo": name, "tag": suffix})
+    return await find_built(shop.engine, pointer)
+
+
+def _sharing(shop: Shop) -> Sharing:
+    return Sharing(shop.engine, shop.registry, shop.records, shop.say, shop.settings.timeout_seconds)
 
 
 async def _of_base(shop: Shop, plan: Plan, base: Built, pointer: str) -> Ready:
@@ -128,24 +157,37 @@ async def _image(shop: Shop, wanted: Wanted) -> Ready:
     check_build_args(dict(plan.profile.build_args))
     check_dockerfile(plan.dockerfile, build_arguments(shop.engine.facts, shop.settings, plan))
     files = await visible(plan, wanted.commit)
-    facts = shop.engine.facts
-    platform = f"{facts.os}/{facts.architecture}"
-    tag, key = name_image(shop.layer, wanted.repo, plan, shop.settings, platform=platform, context_digest=digest(files))
+    tag, key = name_image(
+        shop.layer, wanted.repo, plan, shop.settings, platform=shop.platform, context_digest=digest(files)
+    )
     asked = datetime.now(UTC) if wanted.rebuild else await shop.records.rebuild_asked_at(wanted.repo)
-    found = await _look(shop, wanted.repo, tag, key, asked)
+    sharing = _sharing(shop)
+    found = await _look(shop, sharing, wanted.repo, tag, key, asked)
     if found.serves:
         await shop.say(f"Image {tag} is there already")
+        if wanted.trusted and await sharing.lacks(found.built, wanted.repo, key):
+            async with shop.lock(wanted.repo, key):
+                await sharing.offer(wanted.repo, tag, key)
         return _cached(plan, tag, key, found)
     await shop.entered_building()
-    async with shop.lock(key):
-        again = await _look(shop, wanted.repo, tag, key, asked)
+    while True:
+        async with shop.lock(wanted.repo, key):
+            built = await find_built(shop.engine, tag)
+            if await sharing.newer(built, wanted.repo, key) is None:
+                again = await _judged(shop, built, wanted.repo, key, asked)
+                if not again.serves:
+                    fresh = again.stale or again.asked
+                    build = Build(wanted.repo, key, plan, shop.settings, wanted.commit, files, fresh, again.asked)
+                    ready = await _build(shop, build, tag, again)
+                    if wanted.trusted:
+                        await sharing.offer(wanted.repo, tag, key)
+                    return ready
+                await shop.say(f"Image {tag} was built by another run meanwhile")
+                return _cached(plan, tag, key, again)
+        # Another engine built it meanwhile. It is pulled without the lock: no engine need wait for another one's pull.
+        again = await _look(shop, sharing, wanted.repo, tag, key, asked)
         if again.serves:
-            await shop.say(f"Image {tag} was built by another run meanwhile")
             return _cached(plan, tag, key, again)
-        build = Build(
-            wanted.repo, key, plan, shop.settings, wanted.commit, files, again.stale or again.asked, again.asked
-        )
-        return await _build(shop, build, tag, again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +204,18 @@ class _Found:
     warnings: tuple[str, ...] = ()
 
 
-async def _look(shop: Shop, repo: str, tag: str, key: str, asked: datetime | None) -> _Found:
-    """Return what is there for the key. Raises BuildError where its build failed before, and nothing changed."""
-    built = await find_built(shop.engine, tag)
+async def _look(shop: Shop, sharing: Sharing, repo: str, tag: str, key: str, asked: datetime | None) -> _Found:
+    """Return what is there for the key, here or in the registry. Raises as `_judged`."""
+    built = await sharing.newest(await find_built(shop.engine, tag), repo, tag, key)
+    return await _judged(shop, built, repo, key, asked)
+
+
+async def _judged(shop: Shop, built: Built | None, repo: str, key: str, asked: datetime | None) -> _Found:
+    """Return whether the image serves. Raises BuildError where its build failed before, and nothing changed."""
     if built is not None and built.key != key:
         built = None
     since = datetime.min.replace(tzinfo=UTC) if built is None or built.built_at is None else built.built_at
-    # The image's label holds whole seconds.
+    # The label of an earlier version's image holds whole seconds.
     is_asked = asked is not None and since < asked.replace(microsecond=0)
     failure = await shop.records.failure(key)
     if failure is not None and asked is not None and failure.failed_at < asked:
@@ -212,6 +259,8 @@ async def _build(shop: Shop, build: Build, tag: str, found: _Found) -> Ready:
         if isinstance(error, BuildError) and not is_host:
             await shop.records.keep_failure(key, build.repo, error)
         if old is None or old.built_at is None or (found.asked and not is_host):
+            if isinstance(error, BuildError) and (blameless := no_fault(error)) is not None:
+                raise blameless from error
             raise
         name, _, suffix = tag.rpartition(":")
         await shop.engine.call("POST", f"images/{old.id}/tag", params={"repo": name, "tag": suffix})
@@ -220,7 +269,7 @@ async def _build(shop: Shop, build: Build, tag: str, found: _Found) -> Ready:
         return _cached(plan, tag, key, replace(found, warnings=(warning,)))
     await shop.records.forget_failure(key)
     if old is not None:
-        await remove(shop.engine, old.id)
+        await retire(shop.engine, old, tag)
     image = ImageUsed(tag=tag, key=key, cached=False, build_seconds=round(time.monotonic() - begin, 3))
     return Ready(image, replace(plan, warnings=(*plan.warnings, *notes)))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from draftsman.domain.errors import BuildError, DraftsmanError, HostError
+from draftsman.domain.retry import Cause
 from orchestrator.dockerfiles.lexer import read_instructions
+from orchestrator.outages import disk_cause, outage_in
 
 _UNREACHABLE = (
     "Temporary failure resolving",
@@ -55,6 +57,20 @@ def is_unreachable(error: DraftsmanError) -> bool:
     return isinstance(error, HostError) or any(sign in said for sign in _UNREACHABLE)
 
 
+def no_fault(error: BuildError) -> HostError | None:
+    """Return the error for a build that a registry, the network or a full disk failed, None where the author's did."""
+    outage = outage_in(error.detail)
+    if outage is not None:
+        return HostError(_since(outage.cause, error), f"{outage.evidence}\n\n{error.detail}", cause=outage.cause)
+    full = disk_cause(error.detail)
+    return None if full is None else HostError(_since(full, error), error.detail, cause=full)
+
+
+def _since(cause: Cause, error: BuildError) -> str:
+    sentence = str(error)
+    return f"{cause.phrase}: {sentence[:1].lower()}{sentence[1:]}"
+
+
 def own_failure(error: BuildError, *, has_ca: bool) -> BuildError:
     """Return the error for a repository's own Dockerfile; of a refused certificate it says where that may lie."""
     if has_ca and any(sign in f"{error}\n{error.detail}" for sign in _UNTRUSTED):
@@ -65,7 +81,10 @@ def own_failure(error: BuildError, *, has_ca: bool) -> BuildError:
 def layer_failure(error: BuildError) -> BuildError | HostError:
     """Return the error for a runner layer that did not build: ours where its packages could not be fetched."""
     if any(sign in error.detail for sign in _UNREACHABLE):
-        return HostError("git could not be installed in the image: its packages could not be fetched.", error.detail)
+        known = no_fault(error)
+        cause = None if known is None else known.cause
+        sentence = "git could not be installed in the image: its packages could not be fetched."
+        return HostError(sentence, error.detail, cause=cause)
     return BuildError(
         "The image cannot run checks: Draftsman's layer on top of it (a shell, git, certificates) did not build. Use "
         "a base image that has git, or apt-get, apk, dnf or microdnf to install it with.",

@@ -37,7 +37,7 @@ def labels(repo: str, key: str, notes: Iterable[str]) -> dict[str, str]:
         LABEL_MANAGED: "1",
         LABEL_KEY: key,
         LABEL_REPO: repo,
-        LABEL_BUILT_AT: datetime.now(UTC).isoformat(timespec="seconds"),
+        LABEL_BUILT_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         LABEL_NOTES: json.dumps(list(notes)),
     }
 
@@ -81,6 +81,16 @@ async def used_images(engine: Engine) -> frozenset[str]:
 async def remove(engine: Engine, name: str) -> bool:
     """Remove a tag or an image without names. Returns whether it is gone; one in use stays."""
     return await engine.delete(f"images/{name}", params={"noprune": "0"})
+
+
+async def retire(engine: Engine, old: Built, tag: str) -> None:
+    """Remove an image whose `tag` another one has by now, which also gets the name that forks find it by."""
+    name = tag.rpartition(":")[0]
+    for other in old.tags:
+        if other != tag and other.startswith(f"{name}:"):
+            params = {"repo": name, "tag": other.rpartition(":")[2]}
+            await engine.call("POST", f"images/{tag}/tag", params=params)
+    await remove(engine, old.id)
 
 
 def _read(identity: str, tags: Iterable[str] | None, size: int, found: Mapping[str, str]) -> Built | None:

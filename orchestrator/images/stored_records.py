@@ -1,4 +1,4 @@
-"""Remembers builds in Postgres, for all workers on one engine. While it is away, builds go on without it."""
+"""Remembers builds in Postgres, for all workers on one engine, or with one registry. Without it, builds go on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from draftsman.domain.errors import BuildError
-from draftsman.store import images
+from draftsman.store import images, pushed_images
 from draftsman.store.database import DATABASE_AWAY, Pool
-from orchestrator.images.records import KeptFailure
+from orchestrator.images.records import KeptFailure, Pushed
 
 log = logging.getLogger(__name__)
 
 
 class StoredRecords:
-    """What is remembered of the builds of one engine."""
+    """What is remembered of the builds of one engine; with a `registry` (its address), of all engines that share it."""
 
-    def __init__(self, pool: Pool[Any], engine: str) -> None:
+    def __init__(self, pool: Pool[Any], engine: str, *, registry: str = "") -> None:
         self._pool = pool
-        self._engine = engine
+        self._engine = f"registry {registry}" if registry else engine
+        self._registry = registry
 
     async def failure(self, key: str) -> KeptFailure | None:
         """Return the failure of this key, None where it did not fail."""
@@ -53,3 +54,43 @@ class StoredRecords:
         except DATABASE_AWAY as error:
             log.warning("whether %s is to be built anew is not known: %r", repo, error)
             return None
+
+    async def pushed(self, repo: str, key: str) -> Pushed | None:
+        """Return the newest image of the key that was pushed, None where none was."""
+        try:
+            found = await pushed_images.newest(self._pool, repo, key, registry=self._registry)
+        except DATABASE_AWAY as error:
+            log.warning("whether the image %s was pushed is not known: %r", key[:12], error)
+            return None
+        return None if found is None else Pushed(*found)
+
+    async def keep_pushed(self, repo: str, key: str, pushed: Pushed) -> None:
+        """Remember what was pushed, unless a newer one was."""
+        try:
+            await pushed_images.keep(
+                self._pool, repo, key, registry=self._registry, digest=pushed.digest, built_at=pushed.built_at
+            )
+        except DATABASE_AWAY as error:
+            log.warning("that the image %s was pushed is not remembered: %r", key[:12], error)
+
+    async def forget_pushed(self, repo: str, key: str, digest: str) -> None:
+        """Forget that the key was pushed, where it is of this digest."""
+        try:
+            await pushed_images.forget(self._pool, repo, key, registry=self._registry, digest=digest)
+        except DATABASE_AWAY as error:
+            log.warning("the image %s may be remembered as pushed: %r", key[:12], error)
+
+    async def base_key(self, repo: str, suffix: str, platform: str) -> str | None:
+        """Return the key of the image that the base branch was last checked in."""
+        try:
+            return await pushed_images.base_key(self._pool, repo, suffix, platform)
+        except DATABASE_AWAY as error:
+            log.warning("the image of the base branch of %s is not known: %r", repo, error)
+            return None
+
+    async def keep_base_key(self, repo: str, suffix: str, platform: str, key: str) -> None:
+        """Remember it."""
+        try:
+            await pushed_images.keep_base_key(self._pool, repo, suffix, platform, key)
+        except DATABASE_AWAY as error:
+            log.warning("the image of the base branch of %s is not remembered: %r", repo, error)

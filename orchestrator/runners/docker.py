@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ _TAR_BYTES = 16 * 1024
 _WORKSPACE = "/workspace/"
 _DELETED = 2
 _FALLEN = "the container that held the job's network fence ended"
+_LEFT = f"{container.JOB_FOLDER}/left"
+"""What files begin with that say that a job was left, and not taken up."""
 _ABSENT = 404
 _CONFLICT = 409
 _NOT_MODIFIED = 304
@@ -162,6 +165,34 @@ class DockerRunner:
         except EngineRefusedError as error:
             if error.status not in (_ABSENT, _NOT_MODIFIED):
                 raise
+
+    async def leave(self, job: Job, seconds: float, *, untaken_seconds: float | None = None) -> None:
+        """Have a process of the container's stop it later: as root, so that most code under test cannot end it.
+
+        A file says that nobody has taken the job up. Code under test that removes it wins the job's own time limit,
+        no more.
+        """
+        whole = math.ceil(seconds)
+        order = f"sleep {whole}; kill -TERM 1"
+        if untaken_seconds is not None and (first := math.ceil(untaken_seconds)) < whole:
+            mark = f"{_LEFT}-$$"
+            order = f": > {mark}; sleep {first}; [ ! -e {mark} ] || kill -TERM 1; sleep {whole - first}; kill -TERM 1"
+        await self._order(job, order)
+
+    async def take_up(self, job: Job) -> None:
+        """Remove the files that say that nobody has."""
+        try:
+            await self._order(job, f"rm -f {_LEFT}-*")
+        except EngineRefusedError as error:
+            # It has ended meanwhile.
+            if error.status not in (_ABSENT, _CONFLICT):
+                raise
+
+    async def _order(self, job: Job, order: str) -> None:
+        """Have the container's root do something, and wait for none of it."""
+        path = f"containers/{job.handle}/exec"
+        created = await self._engine.call("POST", path, body={"Cmd": ["/bin/sh", "-c", order], "User": "0"})
+        await self._engine.call("POST", f"exec/{created['Id']}/start", body={"Detach": True})
 
     async def result(self, job: Job) -> JobResult:
         """Wait for the container's end, then read its exit code, the OOM killer's verdict and the result file."""

@@ -232,6 +232,17 @@ class Runner(Protocol):
         """Stop the job: SIGTERM, then SIGKILL after `grace_seconds`. Returns when it has ended."""
         ...
 
+    async def leave(self, job: Job, seconds: float, *, untaken_seconds: float | None = None) -> None:
+        """Leave a running job to whoever adopts it: it goes on, and is stopped by itself after `seconds`.
+
+        It is stopped after `untaken_seconds` already where nobody has taken it up until then.
+        """
+        ...
+
+    async def take_up(self, job: Job) -> None:
+        """Have a job that was left, and adopted, go on for as long as any other."""
+        ...
+
     async def result(self, job: Job) -> JobResult:
         """Return how the job ended; waits for its end."""
         ...

@@ -26,6 +26,7 @@ RUST = "1.85"
 
 POSTGRES_HOME = "lib/postgresql/16"
 
+PYTHON_TAG = re.compile(r"python:(?P<version>3\.\d{1,2})\.\d{1,3}-slim-(?P<suite>[a-z]+)")
 NODE_TAG = re.compile(r"node:(?P<version>\d{1,2}(?:\.\d{1,3}){0,2})-slim")
 
 # Official images remove downloaded packages after each apt call; so do ours, from their last layer on.
@@ -61,12 +62,16 @@ def find_recipe(reference: str) -> Recipe:
     fixed = fixed_recipes()
     if reference in fixed:
         return fixed[reference]
+    python = PYTHON_TAG.fullmatch(reference)
+    if python and PYTHON_SUITES.get(python["version"]) == python["suite"]:
+        return python_recipe(python["version"])
     node = NODE_TAG.fullmatch(reference)
     if node:
         return node_recipe(node["version"])
+    named = (*fixed, "python:<3.x.y>-slim-<suite>", "node:<version>-slim")
     raise UnknownImage(
         f"There is no stand-in for {reference}: it must be pulled from its registry. "
-        f"There are stand-ins for {', '.join([*fixed, 'node:<version>-slim'])} and {BUSYBOX}."
+        f"There are stand-ins for {', '.join(named)} and {BUSYBOX}."
     )
 
 
@@ -177,16 +182,19 @@ def node_recipe(version: str) -> Recipe:
 
 
 def redis_recipe() -> Recipe:
-    """Debian 12's Redis 7."""
+    """Debian 12's Redis 7, with protected mode off as in the official image, whatever its command is."""
+    server = '#!/bin/sh\\nexec /usr/bin/redis-server "$@" --protected-mode no\\n'
     return Recipe(
         suite="bookworm",
         packages=("redis-server",),
         commands=(
-            "for name in redis-server redis-cli; do ln -sf /usr/bin/$name /usr/local/bin/$name; done",
+            f"printf '{server}' > /usr/local/bin/redis-server",
+            "chmod 0755 /usr/local/bin/redis-server",
+            "ln -sf /usr/bin/redis-cli /usr/local/bin/redis-cli",
             "mkdir -p /data && chown redis:redis /data",
         ),
         instructions=("VOLUME /data", "WORKDIR /data", "EXPOSE 6379"),
-        command=("redis-server", "--protected-mode", "no"),
+        command=("redis-server",),
     )
 
 

@@ -83,7 +83,7 @@ def served(index: GemIndex) -> Iterator[GemIndex]:
 
     server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    index.url = f"http://{_gateway()}:{server.server_port}"
+    index.url = f"http://{bridge_gateway()}:{server.server_port}"
     try:
         yield index
     finally:
@@ -91,7 +91,8 @@ def served(index: GemIndex) -> Iterator[GemIndex]:
         server.server_close()
 
 
-def _gateway() -> str:
+def bridge_gateway() -> str:
+    """Return the address of this host on the engine's default network."""
     order = ["docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"]
     done = subprocess.run(order, capture_output=True, text=True, check=True)
     return str(json.loads(done.stdout)[0]["Gateway"])

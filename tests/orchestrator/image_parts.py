@@ -20,7 +20,8 @@ from orchestrator.engine import Engine
 from orchestrator.images.build import BuildSettings
 from orchestrator.images.ensure import Ready, Shop, Wanted, ensure_image
 from orchestrator.images.labels import list_built
-from orchestrator.images.records import KeptFailure
+from orchestrator.images.records import KeptFailure, Pushed
+from orchestrator.images.registry import Registry
 from orchestrator.tree_objects import Commit
 from tests.orchestrator.engine_fixtures import WITH_GIT
 from tests.orchestrator.sandbox_parts import make_commit, no_lock
@@ -32,6 +33,8 @@ class Remembered:
 
     failures: dict[str, KeptFailure] = field(default_factory=dict)
     asked_at: datetime | None = None
+    images: dict[tuple[str, str], Pushed] = field(default_factory=dict)
+    bases: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     async def failure(self, key: str) -> KeptFailure | None:
         """Return what failed."""
@@ -51,6 +54,27 @@ class Remembered:
         del repo
         return self.asked_at
 
+    async def pushed(self, repo: str, key: str) -> Pushed | None:
+        """Return what was pushed."""
+        return self.images.get((repo, key))
+
+    async def keep_pushed(self, repo: str, key: str, pushed: Pushed) -> None:
+        """Remember it."""
+        self.images[repo, key] = pushed
+
+    async def forget_pushed(self, repo: str, key: str, digest: str) -> None:
+        """Forget it."""
+        if (known := self.images.get((repo, key))) is not None and known.digest == digest:
+            del self.images[repo, key]
+
+    async def base_key(self, repo: str, suffix: str, platform: str) -> str | None:
+        """Return the key of the base's image."""
+        return self.bases.get((repo, suffix, platform))
+
+    async def keep_base_key(self, repo: str, suffix: str, platform: str, key: str) -> None:
+        """Remember it."""
+        self.bases[repo, suffix, platform] = key
+
 
 class Images:
     """Calls `ensure_image` for one test, in a repository of its own, and remembers the log and how often it built."""
@@ -59,6 +83,7 @@ class Images:
         self.engine = engine
         self.repo = f"draftsman-tests/images-{uuid.uuid4().hex[:12]}"
         self.records = Remembered()
+        self.registry: Registry | None = None
         self.log = b""
         self.built = 0
         self._folder = folder
@@ -74,7 +99,15 @@ class Images:
         async def building() -> None:
             self.built += 1
 
-        shop = Shop(self.engine, settings or BuildSettings(timeout_seconds=300), lock, building, output, self.records)
+        shop = Shop(
+            self.engine,
+            settings or BuildSettings(timeout_seconds=300),
+            lock,
+            building,
+            output,
+            self.records,
+            registry=self.registry,
+        )
         return await ensure_image(shop, Wanted(**{"repo": self.repo, "plan": plan, **of}))
 
     async def __call__(self, plan: Plan, **changes: Any) -> ImageUsed:

@@ -18,7 +18,7 @@ from orchestrator.images.builder import Recipe, build
 from orchestrator.images.context import pack
 from tests.orchestrator.sandbox_parts import nothing
 
-_SMALL = (
+SMALL = (
     "FROM busybox\n"
     "RUN printf '#!/bin/sh\\n' > /bin/git && chmod +x /bin/git && mkdir -p /etc/ssl/certs"
     " && touch /etc/ssl/certs/ca-certificates.crt\n"
@@ -74,7 +74,7 @@ async def _is_there(_: web.Request) -> web.Response:
 
 async def _fill(engine: Engine, served: Registry) -> None:
     tag = f"draftsman-tests/registry:{uuid.uuid4().hex}"
-    await build(engine, Recipe(tag, _SMALL), pack({"Dockerfile": _SMALL.encode()}), timeout_seconds=60, output=nothing)
+    await build(engine, Recipe(tag, SMALL), pack({"Dockerfile": SMALL.encode()}), timeout_seconds=60, output=nothing)
     try:
         async with engine.stream("GET", f"images/{tag}/get") as answer:
             saved = await answer.read()

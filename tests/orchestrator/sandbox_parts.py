@@ -93,7 +93,7 @@ class Remembered:
 
 
 @asynccontextmanager
-async def no_lock(_key: str) -> AsyncIterator[None]:
+async def no_lock(_repo: str, _key: str) -> AsyncIterator[None]:
     """Stand for a lock that nobody else holds."""
     yield
 

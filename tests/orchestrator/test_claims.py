@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from draftsman.domain.errors import LeaseLostError
+from draftsman.domain.labels import Offer
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Entered, Output, Sink
 from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, RunState, Trust
@@ -62,9 +63,9 @@ async def test_a_repository_takes_no_more_than_its_share(pool: Pool[Any]) -> Non
         await queue_run(pool, sha)
     other = await queue_run(pool, "d", number=2)
     claimed = [await claim(pool) for _ in range(4)]
-    assert [attempt.run.repository.id if attempt else None for attempt in claimed] == [1, 1, 2, None]
-    assert claimed[2] is not None
-    assert claimed[2].id == other
+    assert [attempt.run.repository.id if attempt else None for attempt in claimed] == [1, 2, 1, None]
+    assert claimed[1] is not None
+    assert claimed[1].id == other
 
 
 async def test_untrusted_code_is_never_claimed(pool: Pool[Any]) -> None:
@@ -207,14 +208,70 @@ async def test_a_worker_that_stops_gives_its_attempts_back_at_once(pool: Pool[An
         await asyncio.Event().wait()
         return SUCCESS
 
+    done: list[str] = []
+
+    async def release(_: Attempt) -> None:
+        done.append("released")
+
+    async def leave(attempt: Attempt) -> bool:
+        done.append(f"left while {attempt.state}")
+        return True
+
     attempt_id = await queue_run(pool, "a")
-    claims = asyncio.create_task(Claims(pool, execute, rules()).run())
+    claims = asyncio.create_task(Claims(pool, execute, rules(), release=release, leave=leave).run())
     await started.wait()
     claims.cancel()
     await asyncio.gather(claims, return_exceptions=True)
     attempt = await attempts.get(pool, attempt_id)
     assert attempt is not None
     assert attempt.state is RunState.QUEUED
+    assert done == ["left while preparing"]
+
+
+@pytest.mark.parametrize(("runs_", "goes_on"), [(True, True), (True, False), (False, True)])
+async def test_what_goes_on_is_kept_for_workers_of_the_same_engine(pool: Pool[Any], runs_: bool, goes_on: bool) -> None:
+    started = asyncio.Event()
+
+    async def execute(_: Attempt, sink: Sink, __: asyncio.Event) -> Outcome:
+        if runs_:
+            await sink(Entered(RunState.RUNNING))
+        started.set()
+        await asyncio.Event().wait()
+        return SUCCESS
+
+    async def leave(_: Attempt) -> bool:
+        return goes_on
+
+    await queue_run(pool, "a")
+    offering = replace(rules(), offer=lambda: Offer(engine="e"), hand_over_seconds=60)
+    claims = asyncio.create_task(Claims(pool, execute, offering, leave=leave).run())
+    await started.wait()
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    assert await pool.fetchval("SELECT state FROM attempts") == "queued"
+    kept = await pool.fetchval("SELECT kept_until > now() + interval '50 s' FROM attempts")
+    assert bool(kept) is (runs_ and goes_on)
+
+
+async def test_nothing_is_taken_before_the_worker_is_ready(pool: Pool[Any]) -> None:
+    answers = iter((False, False, True))
+
+    async def is_ready() -> bool:
+        ready = next(answers, True)
+        if not ready:
+            assert await pool.fetchval("SELECT state FROM attempts") == "queued"
+            asyncio.get_running_loop().call_later(0.05, claims.wake)
+        return ready
+
+    async def execute(_: Attempt, __: Sink, ___: asyncio.Event) -> Outcome:
+        return SUCCESS
+
+    attempt_id = await queue_run(pool, "a")
+    claims = Claims(pool, execute, rules(), is_ready=is_ready)
+    working = asyncio.create_task(claims.run())
+    assert (await finished(pool, attempt_id)).conclusion is Conclusion.SUCCESS
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_an_attempt_that_met_no_database_is_given_back_and_executed_again(pool: Pool[Any]) -> None:

@@ -162,6 +162,37 @@ async def test_an_image_of_another_user(
     assert (await runner.result(job)).report is not None
 
 
+async def test_a_job_that_is_left_goes_on_for_a_while_and_no_longer(
+    runner: DockerRunner, commit: Commit, spec_of: SpecOf, image_of: Callable[[str], Awaitable[str]]
+) -> None:
+    spec = spec_of(fast=("trap '' TERM; while :; do sleep 1; done",), image=await image_of(WITH_USER))
+    job = await runner.start(spec, commit.source)
+    await runner.leave(job, 2)
+    assert await runner.status(job) is JobStatus.RUNNING
+    result = await runner.result(job)
+    assert result.report is not None
+    assert (result.exit_code, result.report.phase) == (143, "fast")
+
+
+async def test_a_job_that_is_left_ends_sooner_unless_it_is_taken_up(
+    runner: DockerRunner, commit: Commit, spec_of: SpecOf, image_of: Callable[[str], Awaitable[str]]
+) -> None:
+    image = await image_of(WITH_USER)
+    jobs = []
+    for _ in range(2):
+        job = await runner.start(spec_of(fast=("sleep 600",), image=image), commit.source)
+        await runner.leave(job, 300, untaken_seconds=3)
+        jobs.append(job)
+    taken, untaken = jobs
+    await runner.take_up(taken)
+    assert (await runner.result(untaken)).exit_code == 143
+    await runner.take_up(untaken)
+    # It was left before the other one. A job that is left a second time is left anew.
+    assert await runner.status(taken) is JobStatus.RUNNING
+    await runner.leave(taken, 300, untaken_seconds=1)
+    assert (await runner.result(taken)).exit_code == 143
+
+
 async def test_a_following_reader_can_leave(
     engine: Engine, runner: DockerRunner, commit: Commit, spec_of: SpecOf
 ) -> None:

@@ -48,6 +48,12 @@ def test_which_engines_have_buildkit(changes: dict[str, Any], buildkit: bool) ->
     assert read_facts(VERSION | changes, {}).buildkit is buildkit
 
 
+@pytest.mark.parametrize(("api_version", "buildkit"), [("1.45", False), ("1.47", False), ("1.48", True)])
+def test_where_containerd_keeps_the_images_older_engines_have_none_that_works(api_version: str, buildkit: bool) -> None:
+    kept = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    assert read_facts(VERSION | {"ApiVersion": api_version}, kept).buildkit is buildkit
+
+
 @pytest.mark.engine
 async def test_facts_of_a_real_engine(engine: Engine) -> None:
     assert engine.facts.id

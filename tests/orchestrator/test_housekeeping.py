@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from orchestrator.source import Mirror, Remote
 from tests.orchestrator.sandbox_parts import make_commit
 
 NOW = 1_000_000.0
-KNOWN = Known("me", {"running"}, NOW, longest_seconds=200_000)
+KNOWN = Known("me", {"running": 0, "begun-anew": 3}, NOW, longest_seconds=200_000)
 
 
 def _container(name: str, age: float, **labels: str) -> dict[str, Any]:
@@ -39,6 +39,12 @@ def _container(name: str, age: float, **labels: str) -> dict[str, Any]:
         (_container("a", 99999, job="ended", instance="another"), False),
         (_container("a", 99999, job="ended"), False),
         (_container("a", 200_001, job="running", instance="me"), True),
+        (_container("a", 3600, job="running", instance="me", epoch="1"), False),
+        (_container("a", 3600, job="begun-anew", instance="me", epoch="2"), True),
+        (_container("a", 10, job="begun-anew", instance="me", epoch="2"), True),
+        (_container("a", 3600, job="begun-anew", instance="me", epoch="3"), False),
+        (_container("a", 3600, job="begun-anew", instance="me"), False),
+        (_container("a", 3600, job="begun-anew", instance="another", epoch="2"), False),
         (_container("a", 99999, job="x", instance="run-1"), True),
         (_container("a", 3600, job="x", instance="run-1"), False),
         (_container("a", 99999, helper="1"), True),
@@ -96,7 +102,7 @@ def test_folders(tmp_path: Path) -> None:
     found = old_folders(tmp_path, mirror_days=1)
     assert sorted(Path(one.name).name for one in found) == ["left", "old.git"]
     assert all(remove_folder(one) for one in found)
-    assert sorted(one.name for one in (tmp_path / "mirrors").iterdir()) == ["new.git", "old-in-use.git"]
+    assert sorted(one.name for one in (tmp_path / "mirrors").glob("*.git")) == ["new.git", "old-in-use.git"]
     os.utime(mirrors["old-in-use"].folder, (time.time() - 3 * 86_400,) * 2)
     assert [Path(one.name).name for one in old_folders(tmp_path, mirror_days=1)] == ["old-in-use.git"]
 
@@ -105,8 +111,8 @@ def test_folders(tmp_path: Path) -> None:
 async def test_on_an_engine_what_is_ours_and_over_goes(engine: Engine, fences: Fences, image: str) -> None:
     instance, ended, running, foreign = (f"tests-{uuid.uuid4()}" for _ in range(4))
 
-    async def unfinished(ids: Collection[str]) -> Collection[str]:
-        return [one for one in ids if one == running]
+    async def unfinished(ids: Collection[str]) -> Mapping[str, int]:
+        return {one: 0 for one in ids if one == running}
 
     jobs = ((ended, instance), (running, instance), (foreign, "another"))
     made = []
@@ -138,8 +144,8 @@ async def test_on_an_engine_what_is_ours_and_over_goes(engine: Engine, fences: F
 async def test_a_cache_goes_by_age_and_size_and_never_while_a_job_has_it(
     engine: Engine, fences: Fences, image: str
 ) -> None:
-    async def nobody(_: Collection[str]) -> Collection[str]:
-        return ()
+    async def nobody(_: Collection[str]) -> Mapping[str, int]:
+        return {}
 
     name = f"draftsman_tests-{uuid.uuid4().hex}_pip_cache"
     labels = {"draftsman.managed": "1", "draftsman.cache": "pip"}

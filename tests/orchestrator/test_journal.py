@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from draftsman import embedded
+from draftsman.awake import Vigil
 from draftsman.domain.errors import LeaseLostError
 from draftsman.domain.outcome import ImageUsed, Outcome, StepResult
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Sink, StepFinished, StepStarted
@@ -43,7 +44,7 @@ async def claimed(pool: Pool[Any]) -> Attempt:
 
 
 def journal_of(pool: Pool[Any], attempt: Attempt, *, lease_seconds: float = 30) -> Journal:
-    lease = Lease(pool, attempt, seconds=lease_seconds)
+    lease = Lease(pool, attempt, seconds=lease_seconds, patience=lease_seconds)
     return Journal(pool, attempt, lease, owner="w", engine=lambda: "engine-1")
 
 
@@ -89,7 +90,9 @@ async def test_a_postgres_that_is_killed_costs_the_log_nothing_and_the_attempt_i
         attempt_id = await queue_run(pool, "a")
         working = [
             asyncio.create_task(Claims(pool, execute, rules()).run()),
-            asyncio.create_task(reconcile_regularly(pool, wake, max_claims=1, every_seconds=0.2)),
+            asyncio.create_task(
+                reconcile_regularly(pool, wake, vigil=Vigil(lease_seconds=30, every_seconds=0.2), max_claims=1)
+            ),
         ]
         await killed.wait()
         async with asyncio.timeout(30):

@@ -50,7 +50,9 @@ def directly(tree: Tree, overrides: ProfileOverrides | None = None) -> Plan:
 
 def children() -> list[int]:
     """The planning processes of this one."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+    )
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     return [int(pid) for pid, parent, command in rows if int(parent) == os.getpid() and "planner_child" in command]
 

@@ -188,6 +188,31 @@ async def test_a_damaged_mirror_is_told_and_can_be_made_anew(repository: Path, m
     assert "pyproject.toml" in (await mirror.tree(sha, everything)).paths
 
 
+async def test_workers_of_one_home_make_a_mirror_together(repository: Path, tmp_path: Path) -> None:
+    remote = Remote("acme/widgets", str(repository))
+    sha = run(repository, "rev-parse", "HEAD")
+    for number in range(4):
+        workers = [Mirrors(tmp_path / "mirrors").of(f"github:{number}") for _ in range(8)]
+        await asyncio.gather(*(worker.fetch(remote, sha, f"r{at}") for at, worker in enumerate(workers)))
+        assert len({worker.copy() for worker in workers}) == 1
+        assert [await worker.held(f"r{at}") for at, worker in enumerate(workers)] == [sha] * len(workers)
+
+
+async def test_a_mirror_that_was_made_anew_is_not_set_aside_by_whoever_read_the_old_one(
+    repository: Path, mirror: Mirror
+) -> None:
+    remote = Remote("acme/widgets", str(repository))
+    sha = run(repository, "rev-parse", "HEAD")
+    await mirror.fetch(remote, sha, "r1")
+    old = mirror.copy()
+    await mirror.set_aside(old)
+    with pytest.raises(GitError, match="was removed meanwhile"):
+        await mirror.tree(sha, everything)
+    await mirror.fetch(remote, sha, "r2")
+    await mirror.set_aside(old)
+    assert "pyproject.toml" in (await mirror.tree(sha, everything)).paths
+
+
 async def test_releasing_what_is_gone_is_no_error(mirror: Mirror) -> None:
     await mirror.release("never-fetched")
 

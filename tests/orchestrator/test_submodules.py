@@ -112,7 +112,7 @@ async def fetch(
     await mirror.fetch(remote, sha, "r1")
     (folder / "out").mkdir()
     found = await fetch_submodules(mirrors, mirror, remote, sha, "r1", folder / "out")
-    for other in (folder / "mirrors").iterdir():
+    for other in (folder / "mirrors").glob("*.git"):
         kept = run(other, "for-each-ref", "refs/draftsman")
         assert kept == "" or other == mirror.folder, "a submodule's mirror keeps no ref of the run"
     return {one.path: (one.sha, one.bundle) for one in found}

@@ -6,6 +6,7 @@ import pytest
 
 from draftsman.domain.outcome import StepResult
 from draftsman.domain.plan import Step, Tier
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Conclusion
 from orchestrator.runners.interface import JobResult, JobSpec, Limits, Report, ReportedStep
 from orchestrator.verdict import Stop, judge, merge_steps
@@ -126,3 +127,53 @@ def test_steps_come_from_the_output_then_from_the_report_and_only_if_planned() -
         _result(SETUP),
         StepResult("fast-1", Tier.FAST, "ruff check .", 1, 2.0),
     )
+
+
+FELL = "the container that held the job's network fence ended"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "fault", "engine_was_away", "cause"),
+    [
+        (137, "", True, Cause.KILLED),
+        (143, "", True, Cause.KILLED),
+        (255, "", True, Cause.KILLED),
+        (137, FELL, False, Cause.KILLED),
+        (255, FELL, False, Cause.KILLED),
+        # Code under test can kill its own shell, or have it end with any code: that says nothing of the engine.
+        (137, "", False, None),
+        (143, "", False, None),
+        (255, "", False, None),
+        (2, "", True, None),
+        (20, "", True, None),
+    ],
+)
+def test_a_job_that_went_with_its_engine_may_go_better_next_time(
+    exit_code: int, fault: str, engine_was_away: bool, cause: Cause | None
+) -> None:
+    result = JobResult(exit_code, False, None, fault=fault)
+    end = judge(SPEC, result, ALL[:1], None, LINT, engine_was_away=engine_was_away)
+    assert (end.conclusion, end.cause) == (Conclusion.ERROR, cause)
+
+
+@pytest.mark.parametrize("exit_code", [0, 10, 11, 12])
+def test_what_the_job_itself_reported_stands_though_the_engine_was_away(exit_code: int) -> None:
+    result = JobResult(exit_code, False, _report(exit_code, 0, 0, 0), fault=FELL)
+    assert judge(SPEC, result, ALL, None, None, engine_was_away=True).cause is None
+
+
+@pytest.mark.parametrize(
+    ("stop", "cause"),
+    [
+        (Stop.FAULT, Cause.KILLED),
+        (Stop.DISK, Cause.DISK),
+        (Stop.WORKSPACE, None),
+        (Stop.LOG_SIZE, None),
+        (Stop.STEP_TIME, None),
+        (Stop.TOTAL_TIME, None),
+        (Stop.SILENCE, None),
+        (Stop.CANCELLED, None),
+    ],
+)
+def test_of_what_we_end_only_what_the_host_lacked_is_tried_again(stop: Stop, cause: Cause | None) -> None:
+    assert judge(SPEC, JobResult(143, False, None), ALL[:1], stop, LINT, engine_was_away=True).cause is cause

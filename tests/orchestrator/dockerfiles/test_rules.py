@@ -84,6 +84,8 @@ REFUSED = (
     ("ARG A=draftsman-run\nARG B\nFROM ${A}ner$B/acme/widgets:1\n", "Draftsman built"),
     ("ARG A\nFROM ${A:-draftsman-runner}/acme/widgets:1\n", "Draftsman built"),
     ("ARG A=xdraftsman-runner\nFROM ${A#x}/acme/widgets:1\n", "cannot be told"),
+    (f"FROM r.example.com:5000/team/draftsman-runner/acme/widgets@sha256:{'a' * 64}\n", "Draftsman built"),
+    ("FROM a\nCOPY --from=r.example.com/draftsman-runner/acme/widgets:1 /x /x\n", "Line 2 .*Draftsman built"),
     ("FROM sha256:" + "a" * 64 + "\n", "no name"),
     ("FROM 0123456789ab\n", "no name"),
     ("FROM a\nCOPY --from=draftsman-runner/acme/widgets:1 /x /x\n", "Line 2 .*Draftsman built"),

@@ -47,7 +47,7 @@ async def test_ten_attempts_build_once(images: Images) -> None:
     one = asyncio.Lock()
 
     @asynccontextmanager
-    async def lock(_key: str) -> AsyncIterator[None]:
+    async def lock(_repo: str, _key: str) -> AsyncIterator[None]:
         async with one:
             yield
 

@@ -70,3 +70,13 @@ async def test_what_a_person_edited_is_built_unless_it_copies_from_the_tree(imag
     commit = images.commit({"which": "theirs\n"})
     assert await run((await images(copying, trusted=False, commit=commit)).tag, "cat", "/which") == "generated\n"
     assert await run((await images(copying, commit=commit)).tag, "cat", "/which") == "theirs\n"
+
+
+@pytest.mark.engine
+async def test_a_rebuild_by_another_branch_leaves_forks_the_base_branchs_image(images: Images) -> None:
+    ours = _plan(unique() + "RUN cat /proc/sys/kernel/random/uuid > /which\n")
+    await images.ready(ours, on_base=True)
+    rebuilt = await images.ready(ours, rebuild=True)
+    used = await images.ready(_plan(unique() + "RUN echo theirs > /which\n"), trusted=False)
+    assert "The image is that of the base branch" in used.plan.warnings[0]
+    assert await run(used.image.tag, "cat", "/which") == await run(rebuilt.image.tag, "cat", "/which")

@@ -71,7 +71,7 @@ async def test_pruning_removes_old_images_and_leaves_those_of_containers(images:
 async def test_two_workers_asked_for_one_key_build_once(images: Images, pool: Pool[Any], database_url: str) -> None:
     other = await database.connect(database_url, size=2)
     plan = make_plan(unique() + "RUN sleep 1\n")
-    workers = [lambda key: held(pool, f"build {key}"), lambda key: held(other, f"build {key}")]
+    workers = [lambda _, key: held(pool, f"build {key}"), lambda _, key: held(other, f"build {key}")]
     try:
         used = await asyncio.gather(*(images(plan, lock=lock) for lock in workers))
     finally:
