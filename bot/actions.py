@@ -9,6 +9,7 @@
 | nothing to run was found                 | Plan again           |
 | skipped, not asked for, our own fault    | Re-run               |
 | not served, never to be run, approved    | none                 |
+| tried again by itself                    | none                 |
 
 `Rebuild image` is there where an image was used, or could not be built. GitHub has a Re-run of its own beside a check
 run that passed. GitHub takes 3 buttons, with 20 characters of label and identifier and 40 of description.
@@ -59,6 +60,8 @@ def actions(view: CheckView, tier: Tier, *, completed: bool) -> tuple[Action, ..
             return (REPLAN,)
         case Conclusion.SUCCESS:
             return (REBUILD,)
+        case Conclusion.ERROR if attempt.retried_as is not None:
+            return ()
         case Conclusion.ERROR | Conclusion.SKIPPED:
             return (RERUN,)
         case _:

@@ -9,19 +9,23 @@ from bot.checks import log_sections
 from bot.comparison import Base, base_branch
 from bot.verdict import may_be_compared, verdict
 from draftsman.domain.plan import Tier
-from draftsman.domain.run import Attempt
-from draftsman.store import artifacts, attempts, logs, refs, runs, steps
+from draftsman.domain.run import Attempt, RunState
+from draftsman.domain.waiting import Terms, Told, told
+from draftsman.store import artifacts, attempts, logs, purge, refs, runs, steps, waiting
 from draftsman.store.database import Database
 
 LOG_BYTES = 64 * 1024
 
 
-async def read_view(db: Database, attempt: Attempt, tier: Tier, *, public_url: str) -> CheckView:
+async def read_view(
+    db: Database, attempt: Attempt, tier: Tier, *, public_url: str, terms: Terms | None = None
+) -> CheckView:
     """Return the attempt as it stands in the store, with what the tier's check run needs.
 
     That is the end of the log that explains it, and the last run of the base branch where a step failed.
-    `public_url` is where people reach the pages of runs.
+    `public_url` is where people reach the pages of runs; `terms` say why a queued one waits, None: nobody asks.
     """
+    removal = await purge.removal_of(db, attempt.id)
     view = CheckView(
         attempt=attempt,
         details_url=f"{public_url}/runs/{attempt.run.id}?attempt={attempt.number}",
@@ -33,6 +37,8 @@ async def read_view(db: Database, attempt: Attempt, tier: Tier, *, public_url: s
         timings=await attempts.timings_of(db, attempt.id),
         written=await attempts.summary_of(db, attempt.id),
         artifacts=len(await artifacts.of_attempt(db, attempt.id)),
+        purged_at=None if removal is None or removal.by is None else removal.at,
+        wait=None if terms is None else await wait_told(db, attempt, terms),
     )
     if may_be_compared(view, tier):
         view = replace(view, base=await _base(db, view))
@@ -41,6 +47,12 @@ async def read_view(db: Database, attempt: Attempt, tier: Tier, *, public_url: s
         return view
     tail = await logs.tail(db, attempt.id, limit=LOG_BYTES, sections=sections)
     return replace(view, log_tail=tail.decode("utf-8", "replace"))
+
+
+async def wait_told(db: Database, attempt: Attempt, terms: Terms) -> Told | None:
+    """Return what GitHub is told of why the attempt waits, None for one that is not queued."""
+    found = await waiting.wait_of(db, attempt, terms) if attempt.state is RunState.QUEUED else None
+    return None if found is None else told(*found)
 
 
 async def _base(db: Database, view: CheckView) -> Base | None:

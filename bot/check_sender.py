@@ -20,7 +20,8 @@ from bot.paging import pages
 from bot.verdict import stands
 from draftsman.domain.plan import Tier
 from draftsman.domain.run import Attempt, RunState
-from draftsman.store import check_runs
+from draftsman.domain.waiting import Terms
+from draftsman.store import check_runs, waiting
 from draftsman.store.check_runs import Reported
 from draftsman.store.database import Pool
 
@@ -46,12 +47,13 @@ class Shown:
 
 
 class CheckSender:
-    """Tells GitHub of attempts. `public_url` is where people reach the pages of runs."""
+    """Tells GitHub of attempts. `public_url` is where people reach the pages of runs; `terms` say why one waits."""
 
-    def __init__(self, pool: Pool[Any], github: GitHub, *, public_url: str) -> None:
+    def __init__(self, pool: Pool[Any], github: GitHub, *, public_url: str, terms: Terms) -> None:
         self._pool = pool
         self._github = github
         self._public_url = public_url
+        self._terms = terms
 
     async def tell(self, attempt: Attempt, tier: Tier, *, may_send: Callable[[], bool]) -> None:
         """Bring the tier's check run up to date, if that is due.
@@ -65,15 +67,20 @@ class CheckSender:
         # Of two check runs with one name GitHub shows the one created last: only the newest attempt makes them.
         speaks = await check_runs.speaks(self._pool, attempt.id, tier)
         shown = None
+        told_wait = waiting.TOLD_NOTHING
         if speaks or reported.github_id is not None or reported.creating:
-            view = await read_view(self._pool, attempt, tier, public_url=self._public_url)
+            view = await read_view(self._pool, attempt, tier, public_url=self._public_url, terms=self._terms)
             body = check_run_body(view, tier)
             one = _OneCheckRun(self._github, attempt, body, may_send)
             shown = await self._known(reported, attempt, one)
-            if shown is not None and not stands(view, tier, shown_conclusion(shown.digest)):
+            # What quotes a log that was removed is replaced, whatever else it says.
+            keeps = view.purged_at is None and shown is not None and stands(view, tier, shown_conclusion(shown.digest))
+            if shown is not None and not keeps:
                 shown = await self._refreshed(reported, one, shown)
             if shown is None and speaks:
                 shown = await self._made(reported, one)
+            if shown is not None and view.wait is not None:
+                told_wait = view.wait.key
         await check_runs.told(
             self._pool,
             reported,
@@ -81,6 +88,8 @@ class CheckSender:
             digest=None if shown is None else shown.digest,
             annotations=0 if shown is None else shown.annotations,
         )
+        if attempt.state is RunState.QUEUED:
+            await waiting.keep_told(self._pool, attempt.id, told_wait)
 
     async def _known(self, reported: Reported, attempt: Attempt, one: _OneCheckRun) -> Shown | None:
         """Return the check run that GitHub has of the attempt, None where one is to be made."""

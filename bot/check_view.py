@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.comparison import SHORT_SHA, Base, base_branch
 from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import CHECKED_TIERS, Plan, Tier
 from draftsman.domain.run import Attempt, Naming, RefKind
+from draftsman.domain.waiting import Told
 from draftsman.store.steps import StepRecord
 
 
@@ -19,7 +21,8 @@ class CheckView:
 
     `details_url` is the run's page; `timings` maps phases to seconds and is empty while the attempt goes on. `written`
     is the Markdown of the job itself; `artifacts` counts the files that it left. `base` is what failures are seen
-    against, None where there is nothing to compare with.
+    against, None where there is nothing to compare with. `purged_at` is when a person had the log removed for good.
+    `wait` is why nobody executes it yet, None where that is not known.
     """
 
     attempt: Attempt
@@ -34,6 +37,8 @@ class CheckView:
     written: str = ""
     artifacts: int = 0
     base: Base | None = None
+    purged_at: datetime | None = None
+    wait: Told | None = None
 
     def of(self, tier: Tier) -> tuple[StepRecord, ...]:
         """Return the steps of the tier, in order."""

@@ -110,10 +110,17 @@ def check_run_body(view: CheckView, tier: Tier) -> CheckBody:
         completed_at=_completed_at(view, tier) if completed and asked else None,
         title=found.line,
         summary=summary(view, tier, found, findings, most=MOST),
-        text=fence(tail, min(LOG_BYTES, LIMIT)) if tail else None,
+        text=_text(view, tail) if completed and started else None,
         annotations=shown,
         actions=actions(view, tier, completed=completed),
     )
+
+
+def _text(view: CheckView, tail: str) -> str | None:
+    """Return the end of the log; of one that was removed that it was, since GitHub keeps a text that is left out."""
+    if view.purged_at is not None:
+        return f"The log of this attempt was removed for good on {view.purged_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+    return fence(tail, min(LOG_BYTES, LIMIT)) if tail else None
 
 
 def log_sections(view: CheckView, tier: Tier) -> frozenset[str] | None:

@@ -6,7 +6,9 @@ import random
 from collections.abc import Mapping
 
 from bot.markdown import cut, one_line
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import HostError
+from draftsman.domain.retry import Cause
 
 SECONDARY_LIMIT_SECONDS = 60.0
 """GitHub's advice where a secondary limit's answer says no time."""
@@ -29,11 +31,19 @@ class GitHubError(HostError):
         super().__init__(sentence)
         self.status = status
         self.retry_after = retry_after
+        self.alert = self._alert()
+        if self.transient:  # a worker asks for nothing but the right to fetch
+            self.cause = Cause.SOURCE
 
     @property
     def transient(self) -> bool:
         """Return whether the same request may succeed soon."""
         return self.status is None or self.status >= 500 or self.status in (408, 425, 429) or self.limited
+
+    def _alert(self) -> Alert:
+        if self.limited:
+            return Alert.RATE_LIMIT
+        return Alert.GITHUB_AWAY if self.transient else Alert.GITHUB_REFUSES
 
     @property
     def limited(self) -> bool:

@@ -19,11 +19,12 @@ from bot.intake import Receiver, keep
 from bot.introduction import note_installations
 from bot.paging import pages
 from bot.payload import Payload, PayloadError, at, flag, full_name, sha
+from bot.spinning import finish_spinning
 from bot.unseen_events import Event, Place
 from bot.webhooks import wake_workers
 from draftsman.domain.errors import DraftsmanError, HostError
 from draftsman.domain.run import Ref, RefKind
-from draftsman.store import heads, refs
+from draftsman.store import heads, refs, repositories
 from draftsman.store.database import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 class Compared:
     """What came of one repository, or of an account whose repositories could not be read.
 
-    `missed` are sentences about events that never came; `note` says why it was not looked at. `id` is the
-    repository's, None for an account.
+    `missed` are sentences about events that never came, and about check runs that were left unfinished; `note` says why
+    it was not looked at. `id` is the repository's, None for an account.
     """
 
     name: str
@@ -204,15 +205,17 @@ def _is_first(place: Place, seen: Mapping[int, datetime], since: datetime | None
 async def _examined(look: _Look, place: Place, *, seen_at: datetime | None, since: datetime | None) -> Compared:
     """Return what came of the repository. Raises GitHubError where a limit holds for the whole installation."""
     missed: list[str] = []
+    looked: list[str] = []
     error: DraftsmanError | None = None
     try:
-        async for event in _events(look, place, seen_at=seen_at, since=since):
+        async for event in _events(look, place, looked, seen_at=seen_at, since=since):
             received = await keep(look.receiver, *event)
             if not received.duplicate:
                 missed.append(received.decision.text)
                 log.info("%s, an event that never came: %s", _name(place), received.decision.text)
             if received.run_id is not None:
                 await wake_workers(look.receiver.wake)
+        missed += await _spinning(look, place, looked)
     except GitHubError as refused:
         if refused.limited:
             raise
@@ -230,21 +233,36 @@ async def _examined(look: _Look, place: Place, *, seen_at: datetime | None, sinc
     return Compared(_name(place), place.id, missed=tuple(missed), error=error)
 
 
+async def _spinning(look: _Look, place: Place, heads_looked_at: Sequence[str]) -> list[str]:
+    pool = look.receiver.pool
+    repository = await repositories.get(pool, place.id)
+    if repository is None:
+        return []
+    found = [await finish_spinning(look.github, pool, repository, sha) for sha in dict.fromkeys(heads_looked_at)]
+    return [sentence for sentences in found for sentence in sentences]
+
+
 async def _events(
-    look: _Look, place: Place, *, seen_at: datetime | None, since: datetime | None
+    look: _Look, place: Place, looked: list[str], *, seen_at: datetime | None, since: datetime | None
 ) -> AsyncIterator[Event]:
-    """Yield the events that never came. `seen_at` is None for a repository that was never seen."""
+    """Yield the events that never came. `seen_at` is None for a repository that was never seen.
+
+    The commits that were looked at are appended to `looked`.
+    """
     default = place.default_branch
     under_way = await heads.under_way(look.receiver.pool, place.id)
     branch = await _branch(look, place, default)
-    if branch is not None and (event := await _push(look, place, branch)):
-        yield event
+    if branch is not None:
+        looked.append(unseen_events.head_of_branch(branch))
+        if event := await _push(look, place, branch):
+            yield event
     if seen_at is None:
         return
     floor = max(seen_at, since or seen_at).replace(microsecond=0)
     is_open = set()
     async for pull in _open_pulls(look, place, floor):
         is_open.add(unseen_events.ref_of_pull(pull))
+        looked.append(sha(pull, "head.sha"))
         if event := await _pull(look, place, pull):
             yield event
     for ref, known in under_way:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from draftsman import __version__
+from draftsman.domain.alert import Alert
 from draftsman.store import attempts
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
@@ -28,8 +29,15 @@ async def answer(pool: Pool[Any], redis_answers: Callable[[], Awaitable[bool]]) 
         "redis": redis,
         "version": __version__,
         "queued": queued,
+        "see": [alert.page for alert in _alerts(queued is not None, redis)],
     }
     return web.json_response(body, status=503 if queued is None else 200)
+
+
+def _alerts(postgres: bool, redis: bool) -> list[Alert]:
+    """Return what an administrator has to look after."""
+    away = ((postgres, Alert.POSTGRES_AWAY), (redis, Alert.REDIS_AWAY))
+    return [alert for answers, alert in away if not answers]
 
 
 async def _queued(pool: Pool[Any]) -> int | None:

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from bot.admission import refusal
 from bot.events.decision import Decision, InstallationNote, RepositoryNote, Rules, TaskKind
-from bot.payload import Payload, PayloadError, full_name, identifier
+from bot.payload import Payload, PayloadError, full_name, identifier, optional_text
 from bot.triggers import decide
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import RefKind, Repository
-from draftsman.store import attempts, deliveries, installations, policies, repositories, runs, tasks
+from draftsman.store import attempts, audit, deliveries, installations, policies, repositories, runs, tasks
 from draftsman.store.database import Database, Pool
 from draftsman.store.deliveries import Delivery
 from draftsman.store.runs import Wanted
@@ -53,7 +54,8 @@ async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Rece
         # What is kept by name is kept by the name that we know.
         rules = await _rules_of(connection, receiver.rules, name if known is None else known.full_name)
         decision = decide(delivery.event, payload, rules)
-        if not await deliveries.insert(connection, delivery, decision.text):
+        about = replace(delivery, repo=name, sender=_sender(payload))
+        if not await deliveries.insert(connection, about, decision.text):
             return Received(duplicate=True, decision=decision)
         for note in decision.notes:
             await _keep_note(connection, note)
@@ -70,15 +72,47 @@ async def keep(receiver: Receiver, delivery: Delivery, payload: Payload) -> Rece
             detail = {"repository_id": known.id}
             await tasks.add(connection, TaskWanted(TaskKind.NAME, f"{known.id}:name", detail), delivery=delivery.guid)
         if decision.wanted is None or await _is_tested_merged(connection, rules, decision.wanted):
+            more = "it is tested merged into its base already" if decision.wanted else not_served
+            await _note(connection, about, decision, more)
             return Received(duplicate=False, decision=decision)
         started = await runs.start(connection, decision.wanted, delivery=delivery.guid, not_served=not_served)
         is_new = started.attempt_id is not None
+        more = not_served or ("" if is_new else "the commit has a run already, which tells all that this asks for")
+        await _note(connection, about, decision, more, started.run_id)
         return Received(duplicate=False, decision=decision, run_id=str(started.run_id), is_new=is_new)
+
+
+async def _note(db: Database, delivery: Delivery, decision: Decision, more: str, run_id: UUID | None = None) -> None:
+    """Keep what came of the delivery where `more` was to be considered; what calls for something is audited, too."""
+    text = f"{decision.text}; {more}" if more else decision.text
+    if more:
+        await deliveries.decided(db, delivery.guid, text)
+    if decision.is_nothing:
+        return
+    await audit.record(
+        db,
+        actor="delivery",
+        action=audit.RECEIVED,
+        run_id=run_id,
+        delivery=delivery.guid,
+        event=f"{delivery.event}/{delivery.action}" if delivery.action else delivery.event,
+        decision=text,
+        source=delivery.source,
+        sender=delivery.sender,
+        repo=delivery.repo,
+    )
 
 
 def _repository_name(payload: Payload) -> str | None:
     try:
         return full_name(payload, "repository.full_name")
+    except PayloadError:
+        return None
+
+
+def _sender(payload: Payload) -> str | None:
+    try:
+        return optional_text(payload, "sender.login")
     except PayloadError:
         return None
 

@@ -20,7 +20,8 @@ from bot.dashboard.log_sections import shares, unpack
 from bot.dashboard.run_page import loud_steps, render_run
 from bot.dashboard.run_view import RunView
 from draftsman.domain.run import Attempt
-from draftsman.store import artifacts, attempts, logs, runs, steps
+from draftsman.domain.waiting import Terms
+from draftsman.store import artifacts, attempts, logs, purge, runs, steps, waiting
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
 
 log = logging.getLogger(__name__)
@@ -29,20 +30,27 @@ AT_ONCE = 2
 """Pages that are made at the same time: each holds its part of the log, and takes a core for a moment."""
 
 
-async def run_page(request: web.Request, pool: Pool[Any], *, server_url: str, turns: asyncio.Semaphore) -> web.Response:
+async def run_page(
+    request: web.Request, pool: Pool[Any], *, server_url: str, terms: Terms, turns: asyncio.Semaphore
+) -> web.Response:
     """Answer with the page of the run's newest attempt, or of the one that `?attempt=` names.
 
-    `turns` lets `AT_ONCE` pages be made at the same time.
+    `terms` say why it waits; `turns` lets `AT_ONCE` pages be made at the same time.
     """
     attempt = await find_attempt(pool, request.match_info["run"], request.query.get("attempt"))
-    view = await load_view(pool, attempt, server_url=server_url, refreshing=request.query.get("refresh") != "off")
+    refreshing = request.query.get("refresh") != "off"
+    view = await load_view(pool, attempt, server_url=server_url, terms=terms, refreshing=refreshing)
     async with turns:
         page = await make_page(pool, view)
     return web.Response(body=page, content_type="text/html", charset="utf-8")
 
 
-async def load_view(pool: Pool[Any], attempt: Attempt, *, server_url: str, refreshing: bool = True) -> RunView:
+async def load_view(
+    pool: Pool[Any], attempt: Attempt, *, server_url: str, terms: Terms, refreshing: bool = True
+) -> RunView:
     """Return the attempt as its page shows it, without its log."""
+    removal = await purge.removal_of(pool, attempt.id)
+    wait = await waiting.wait_of(pool, attempt, terms)
     return RunView(
         attempt=attempt,
         now=datetime.now(UTC),
@@ -58,6 +66,8 @@ async def load_view(pool: Pool[Any], attempt: Attempt, *, server_url: str, refre
         refreshing=refreshing,
         written=await attempts.summary_of(pool, attempt.id),
         artifacts=tuple(await artifacts.of_attempt(pool, attempt.id)),
+        log_removed_at=None if removal is None else removal.at,
+        wait=None if wait is None else wait[0],
     )
 
 

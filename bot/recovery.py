@@ -24,6 +24,7 @@ from bot.introduction import introduce
 from bot.payload import Payload
 from bot.triggers import EVENTS
 from bot.webhooks import wake_workers
+from draftsman.domain.alert import Alert
 from draftsman.store import deliveries, recovery
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 from draftsman.store.deliveries import Delivery
@@ -175,8 +176,10 @@ class Recovery:
             if walk.newest is None:
                 walk.etag, walk.unchanged = page.etag, page.unchanged
             known = await deliveries.known(self._receiver.pool, [item.guid for item in page.items])
+            # Where our clock is ahead of GitHub's, the database was made earlier than it says.
+            since = started + timedelta(seconds=min(self._github.clock_ahead, 0.0))
             for item in page.items:
-                walk.add(item, known=item.guid in known, started=started)
+                walk.add(item, known=item.guid in known, started=since)
                 if item.id == standing.last_delivery_id:
                     walk.reached = True
             if before is not None and walk.oldest is not None and walk.oldest.delivered_at < before - OVERLAP:
@@ -210,6 +213,7 @@ class Recovery:
             "be missing, so the heads of all repositories are compared",
             since.isoformat(timespec="seconds"),
             until.isoformat(timespec="seconds"),
+            extra=Alert.DELIVERIES_GAP.extra,
         )
         await recovery.note_gap(self._receiver.pool, since, until)
 
@@ -257,7 +261,7 @@ class Recovery:
         if not gone and (failing.tries < TRIES or now - failing.since < TRIED_FOR):
             log.debug("delivery %s (%s) could not be fetched: %s", item.guid, item.event, error)
             return [item]
-        log.error("delivery %s (%s) is given up: %s", item.guid, item.event, error)
+        log.error("delivery %s (%s) is given up: %s", item.guid, item.event, error, extra=Alert.DELIVERIES_GAP.extra)
         self._failing.pop(item.guid)
         await recovery.note_gap(self._receiver.pool, item.delivered_at, (await recovery.get(self._receiver.pool)).now)
         return []

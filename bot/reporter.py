@@ -20,8 +20,11 @@ from uuid import UUID
 from bot.check_sender import CheckSender
 from bot.github import GitHub
 from bot.github_error import GitHubError, back_off
+from draftsman.domain.alert import Alert
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.run import Attempt
+from draftsman.domain.waiting import Terms
+from draftsman.pulse import Beat, no_beat
 from draftsman.store import attempts, check_runs
 from draftsman.store.check_runs import Behind
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
@@ -55,13 +58,26 @@ Commit = tuple[int, str]
 
 
 class Reporter:
-    """Tells GitHub. `public_url` is where people reach the pages of runs; `database_url` is listened on."""
+    """Tells GitHub. `public_url` is where people reach the pages of runs; `database_url` is listened on.
 
-    def __init__(self, pool: Pool[Any], github: GitHub, *, public_url: str, database_url: str) -> None:
+    `terms` say why a run waits.
+    """
+
+    def __init__(
+        self,
+        pool: Pool[Any],
+        github: GitHub,
+        *,
+        public_url: str,
+        database_url: str,
+        terms: Terms | None = None,
+        beat: Beat = no_beat,
+    ) -> None:
         self._pool = pool
         self._github = github
-        self._sender = CheckSender(pool, github, public_url=public_url.rstrip("/"))
+        self._sender = CheckSender(pool, github, public_url=public_url.rstrip("/"), terms=terms or Terms())
         self._database_url = database_url
+        self._beat = beat
         self._turns = Turns(database_url)
         self._woken = asyncio.Event()
         self._tasks: dict[Commit, asyncio.Task[None]] = {}
@@ -74,11 +90,12 @@ class Reporter:
         watchers = [asyncio.create_task(hints), asyncio.create_task(self._wake_when(stop))]
         try:
             while not stop.is_set():
+                self._beat()
                 self._woken.clear()
                 try:
                     pause = await self._start_due()
                 except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
-                    log.warning("reporting waits for Postgres: %r", error)
+                    log.warning("reporting waits for Postgres: %r", error, extra=Alert.POSTGRES_AWAY.extra)
                     pause = POLL_SECONDS
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):  # `wait_for` of Python 3.11 may lose a cancellation
@@ -138,7 +155,9 @@ class Reporter:
                 else:
                     await self._tell(item, turn)
         except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
-            log.warning("reporting attempt %s waits for Postgres: %r", item.attempt_id, error)
+            log.warning(
+                "reporting attempt %s waits for Postgres: %r", item.attempt_id, error, extra=Alert.POSTGRES_AWAY.extra
+            )
             await asyncio.sleep(1)
 
     async def _tell(self, item: Behind, turn: Turn) -> None:

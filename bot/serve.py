@@ -16,6 +16,7 @@ from bot.intake import Receiver, Wake
 from bot.triggers import Rules
 from bot.webhooks import receive
 from draftsman import __version__
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import SettingsError
 from draftsman.steering import Steering
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
@@ -69,7 +70,7 @@ def create_app(
         return await health.answer(pool, redis_answers)
 
     async def run_page(request: web.Request) -> web.StreamResponse:
-        return await pages.run_page(request, pool, server_url=rules.server_url, turns=turns)
+        return await pages.run_page(request, pool, server_url=rules.server_url, terms=rules.terms, turns=turns)
 
     async def attempt_log(request: web.Request) -> web.StreamResponse:
         return await pages.attempt_log(request, pool)
@@ -85,7 +86,8 @@ def create_app(
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/log", attempt_log)
     app.router.add_get(r"/runs/{run}/{attempt:[1-9]\d{0,8}}/artifacts/{artifact:[1-9]\d{0,3}}", artifact)
     app.router.add_get("/", _greet)
-    app.add_subapp(PREFIX, create_api(Steering(pool, wake, rules.policy, rules.admission), admin_token))
+    steering = Steering(pool, wake, rules.policy, rules.admission, rules.queue_limit)
+    app.add_subapp(PREFIX, create_api(steering, admin_token))
     return app
 
 
@@ -115,8 +117,12 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
         if request.transport is None or request.transport.is_closing():
             log.debug("%s %s: the client left: %r", request.method, request.path, error)
         else:
-            log.error("%s %s: Postgres is away: %r", request.method, request.path, error)
+            log.error(
+                "%s %s: Postgres is away: %r", request.method, request.path, error, extra=Alert.POSTGRES_AWAY.extra
+            )
         return web.Response(status=503, text="The database does not answer; try again in a moment.\n")
     except DATABASE_REFUSED as error:
-        log.error("%s %s: Postgres refused: %r", request.method, request.path, error)
+        log.error(
+            "%s %s: Postgres refused: %r", request.method, request.path, error, extra=Alert.POSTGRES_REFUSES.extra
+        )
         return web.Response(status=500, text="The database refused this; the log of Draftsman says why.\n")

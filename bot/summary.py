@@ -58,7 +58,8 @@ def _body(view: CheckView, tier: Tier, verdict: Verdict, findings: tuple[Finding
 
 def _opening(view: CheckView, tier: Tier, verdict: Verdict) -> str:
     if verdict.status != "completed":
-        return f"**{escape(verdict.title)}**"
+        more = escape(view.wait.more) if view.wait is not None and verdict.status == "queued" else ""
+        return "\n\n".join(filter(None, (f"**{escape(verdict.title)}**", more)))
     parts = [f"### {_headline(view, tier, verdict)}", _facts(view, tier, verdict), _advice(view, tier, verdict)]
     return "\n\n".join(filter(None, parts))
 
@@ -220,7 +221,8 @@ def _links(view: CheckView, tier: Tier) -> str:
         return link
     phases = _phases(view.timings.items()) if attempt.conclusion is not Conclusion.SKIPPED else ""
     asked = f"asked for by {escape(attempt.asked_by, 60)}, " if attempt.asked_by else ""
-    which = f"Attempt {attempt.number}, {asked}" if attempt.number > 1 else ""
+    why = f"since {escape(attempt.reason, 200)}, " if attempt.reason else ""
+    which = f"Attempt {attempt.number}, {why}{asked}" if attempt.number > 1 else ""
     merged = f", {escape(view.merged_into)}" if view.merged_into else ""
     kept = f" · {count(view.artifacts, 'artifact')}" if view.artifacts else ""
     return f"{which}commit {attempt.run.head_sha[:12]}{merged}{phases}{kept} · {link}"

@@ -9,6 +9,7 @@
 | the base has some for it       | failure, "removes the checks"   | the same                         |
 | a time limit ended a step      | timed_out, or passed            | timed_out, or failure "not run"  |
 | our fault (`error`)            | failure, "Draftsman could not ..." | the same                       |
+| the same, and it is tried again | cancelled, "tried again as ..." | the same                         |
 | waiting for approval           | action_required                 | action_required                  |
 | not yet known whether it must  | queued                          | queued                           |
 | the tier was not asked for     | action_required                 | action_required                  |
@@ -23,6 +24,7 @@ a failure is a failure.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from bot.check_view import CheckView, passed
 from bot.comparison import verdict_note
@@ -30,7 +32,8 @@ from bot.duration import duration
 from bot.markdown import cut, one_line, size
 from draftsman.domain.finding import Finding
 from draftsman.domain.plan import CHECKED_TIERS, Tier
-from draftsman.domain.run import Conclusion, RunState
+from draftsman.domain.run import Attempt, Conclusion, RunState
+from draftsman.domain.waiting import Cause
 
 LONGEST_TITLE = 200
 """Bytes. GitHub shows about half of it beside the name."""
@@ -91,7 +94,7 @@ def _verdict(view: CheckView, tier: Tier, findings: int) -> Verdict:
         case RunState.WAITING:
             return Verdict("completed", "action_required", view.attempt.title or "waiting for approval")
         case RunState.QUEUED:
-            return Verdict("queued", None, "waiting for a worker")
+            return Verdict("queued", None, _waiting(view))
         case RunState.PREPARING:
             return _in_progress("fetching the commit and making the plan")
         case RunState.BUILDING:
@@ -100,6 +103,16 @@ def _verdict(view: CheckView, tier: Tier, findings: int) -> Verdict:
             return _while_running(view, tier, findings)
         case RunState.FINISHED:
             return _finished(view, tier, findings)
+
+
+def _waiting(view: CheckView) -> str:
+    attempt, wait = view.attempt, view.wait
+    says = "waiting for a worker" if wait is None else wait.says
+    if attempt.retry_of is None:
+        return says
+    if attempt.not_before is not None and (wait is None or wait.key in ("", Cause.BACKING_OFF)):
+        says = f"waiting for a worker, not before {attempt.not_before.astimezone(UTC):%H:%M:%S} UTC"
+    return f"attempt {attempt.number}, since {attempt.reason}: {says}"
 
 
 def is_left_out(view: CheckView, tier: Tier) -> bool:
@@ -155,13 +168,20 @@ def _finished(view: CheckView, tier: Tier, findings: int) -> Verdict:
         case Conclusion.TIMED_OUT:
             return _stopped_at(view, tier, "timed out") or _ended(view, "timed_out")
         case Conclusion.ERROR:
-            return Verdict(
-                "completed", "failure", f"Draftsman could not run this: {attempt.title or 'no reason known'}"
-            )
+            return _not_run(attempt)
         case Conclusion.NEUTRAL if view.plan is not None and not view.of(tier):
             return _no_commands(tier)
         case conclusion:
             return _ended(view, str(conclusion))
+
+
+def _not_run(attempt: Attempt) -> Verdict:
+    """Return the verdict of what was our fault. What is tried again is no result, so nobody is told of a failure."""
+    said = f"Draftsman could not run this: {attempt.title or 'no reason known'}"
+    if attempt.retried_as is None:
+        return Verdict("completed", "failure", said)
+    ending = f"; tried again as attempt {attempt.retried_as}"
+    return Verdict("completed", "cancelled", cut(one_line(said), LONGEST_TITLE - size(ending)) + ending)
 
 
 def _is_removed(view: CheckView, tier: Tier) -> bool:

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from bot.intake import Receiver, Wake, keep
 from bot.payload import LARGEST_ID, Payload
+from draftsman.domain.alert import Alert
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 from draftsman.store.deliveries import Delivery
 
@@ -64,10 +65,10 @@ async def receive(request: web.Request, receiver: Receiver) -> web.Response:
         async with asyncio.timeout(STORED_WITHIN):
             received = await keep(receiver, delivery, payload)
     except DATABASE_AWAY as error:
-        log.error("delivery %s could not be kept: %r", delivery.guid, error)
+        log.error("delivery %s could not be kept: %r", delivery.guid, error, extra=Alert.POSTGRES_AWAY.extra)
         return web.json_response({"error": "the delivery could not be stored, send it again"}, status=503)
     except DATABASE_REFUSED as error:
-        log.error("Postgres refused delivery %s: %r", delivery.guid, error)
+        log.error("Postgres refused delivery %s: %r", delivery.guid, error, extra=Alert.POSTGRES_REFUSES.extra)
         return web.json_response({"error": "the delivery could not be stored; Draftsman's log says why"}, status=500)
     if received.duplicate:
         return web.json_response({"delivery": delivery.guid, "duplicate": True})
@@ -158,6 +159,11 @@ async def wake_workers(wake: Wake) -> None:
     try:
         async with asyncio.timeout(WOKEN_WITHIN):
             await wake()
+    except TimeoutError:
+        log.warning(
+            "Redis does not answer (REDIS_URL); the run starts when the reconciler finds it",
+            extra=Alert.REDIS_AWAY.extra,
+        )
     except Exception:
         # Whatever a queue's client raises: the run is kept, and the reconciler enqueues it.
         log.warning("the queue could not be woken; the run starts when the reconciler finds it", exc_info=True)

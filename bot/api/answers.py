@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -70,6 +71,27 @@ def read_number(text: str, *, largest: int) -> int | None:
         return None
     number = int(text)
     return number if 1 <= number <= largest else None
+
+
+def read_moment(request: web.Request, name: str) -> datetime | None:
+    """Return the moment that the parameter names, None where there is none. Raises ProblemError, 400."""
+    given = request.query.get(name)
+    if given is None:
+        return None
+    try:
+        # A `+` in an address is a space, unless somebody wrote %2B.
+        at = datetime.fromisoformat(given.replace(" ", "+"))
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise wrong_parameter(name, "This must be a date, as in 2026-11-26T09:00:00Z.") from None
+
+
+def read_repository(request: web.Request) -> str | None:
+    """Return the OWNER/NAME of the parameter `repo`, None where there is none. Raises ProblemError, 400."""
+    repo = request.query.get("repo")
+    if repo is not None and not is_repository(repo):
+        raise wrong_parameter("repo", "This must be OWNER/NAME.")
+    return repo
 
 
 def read_uuid(text: str) -> UUID | None:

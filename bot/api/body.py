@@ -96,5 +96,15 @@ def check_members(
         raise ProblemError(422, "Nothing was done: see each field's error.", errors=errors[:MAX_ERRORS])
 
 
+LONGEST_REASON = 1000
+"""Characters."""
+
+
+def check_reason(given: object) -> str:
+    """Return what a reason must be, nothing where it is that."""
+    fits = isinstance(given, str) and len(given) <= LONGEST_REASON
+    return "" if fits else f"a text of at most {LONGEST_REASON} characters, and not the secret"
+
+
 def _name(given: str) -> str:
     return ascii(given)[1:-1][:60]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.api.described import installations, policies, profiles, runs
+from bot.api.described import installations, policies, profiles, queue, runs, trail
 from bot.api.described.schema import PROBLEM, Schema
 from draftsman import __version__
 
-_PARTS = (profiles, runs, policies, installations)
+_PARTS = (profiles, runs, queue, policies, installations, trail)
 
 
 def describe() -> Schema:

@@ -20,6 +20,8 @@ from draftsman.store.policies import StoredPolicy
 
 ROOT = "/api/v1/policies"
 
+_LISTS = {"trusted": "logins and teams", "runs_on": "labels"}
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -65,8 +67,8 @@ def _check(given: Mapping[str, Any]) -> None:
                 continue
             if name in SWITCHES and not isinstance(value, bool):
                 raise PolicyError(name, "this must be true or false.")
-            if name == "trusted" and not isinstance(value, list):
-                raise PolicyError(name, "this must be a list of logins and teams.")
+            if name in _LISTS and not isinstance(value, list):
+                raise PolicyError(name, f"this must be a list of {_LISTS[name]}.")
             policy_value(name, value)
         except PolicyError as error:
             errors.append(FieldError(error.field, f"{error.fault[0].upper()}{error.fault[1:]}"))

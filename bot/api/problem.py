@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from draftsman.domain.alert import Alert
 from draftsman.domain.profile_rules import FieldError, ProfileError
 from draftsman.steering import NotNowError
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
@@ -73,10 +74,12 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         return answer(ProblemError(error.status, f"{error.reason}."))
     except DATABASE_AWAY as error:
-        log.error("%s %s: Postgres is away: %r", request.method, request.path, error)
+        log.error("%s %s: Postgres is away: %r", request.method, request.path, error, extra=Alert.POSTGRES_AWAY.extra)
         return answer(ProblemError(503, "The database does not answer; try again in a moment."))
     except DATABASE_REFUSED as error:
-        log.error("%s %s: Postgres refused: %r", request.method, request.path, error)
+        log.error(
+            "%s %s: Postgres refused: %r", request.method, request.path, error, extra=Alert.POSTGRES_REFUSES.extra
+        )
         return answer(ProblemError(500, "The database refused this; the log of Draftsman says why."))
     except Exception:
         log.exception("%s %s", request.method, request.path)

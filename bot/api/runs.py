@@ -21,11 +21,12 @@ from bot.api.answers import (
     read_uuid,
     wrong_parameter,
 )
-from bot.api.body import check_members, read_object
+from bot.api.body import check_members, check_reason, read_object
 from bot.api.problem import ProblemError
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.profile_rules import is_repository
 from draftsman.domain.run import Attempt, Conclusion, RunState
+from draftsman.purging import purge_log
 from draftsman.steering import NotNowError, Steering
 from draftsman.store import attempts
 from draftsman.store.reruns import Asked
@@ -64,7 +65,7 @@ class Runs:
     async def read(self, request: web.Request) -> web.Response:
         """Answer a run: its newest attempt, its refs, all attempts, and its history."""
         run_id = read_uuid(request.match_info["run"])
-        document = None if run_id is None else await run_document(self.steering.pool, run_id)
+        document = None if run_id is None else await run_document(self.steering.pool, run_id, terms=self.steering.terms)
         if run_id is None or document is None:
             raise _no_run()
         return known_answer(request, {**document, "links": _links(run_id, document["attempt"])})
@@ -72,7 +73,7 @@ class Runs:
     async def read_attempt(self, request: web.Request) -> web.Response:
         """Answer one attempt of a run."""
         attempt = await self._attempt(request)
-        document = await attempt_document(self.steering.pool, attempt)
+        document = await attempt_document(self.steering.pool, attempt, self.steering.terms)
         return known_answer(request, {**document, "links": _links(attempt.run.id, attempt.number)})
 
     async def read_log(self, request: web.Request) -> web.StreamResponse:
@@ -112,6 +113,16 @@ class Runs:
         check_members(given, {"sha": _check_text}, needed=("sha",))
         newest = await self.steering.approve(run_id, sha=given["sha"].lower(), by=ACTOR)
         return json_answer({"attempt": _shown(newest)})
+
+    async def purge(self, request: web.Request) -> web.Response:
+        """Remove the logs of the run's attempts, or of the one that the address names, for good."""
+        attempt = await self._attempt(request)
+        given = await read_object(request, may_lack=True)
+        check_members(given, {"reason": check_reason})
+        number = attempt.number if "number" in request.match_info else None
+        reason = given.get("reason", "")
+        purged = await purge_log(self.steering.pool, attempt.run.id, by=ACTOR, reason=reason, number=number)
+        return json_answer({"run_id": str(attempt.run.id), "purged": [one.document() for one in purged]})
 
     async def _newest(self, request: web.Request) -> Attempt:
         run_id = read_uuid(request.match_info["run"])

@@ -11,6 +11,7 @@ from draftsman.domain.finding import Finding
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Plan
 from draftsman.domain.run import Attempt, Ref
+from draftsman.domain.waiting import Wait
 from draftsman.store.artifacts import KeptArtifact
 from draftsman.store.steps import StepRecord
 
@@ -22,7 +23,8 @@ class RunView:
     `page_url` is the path of the run's page: the attempts are at `<page_url>?attempt=<number>`, their whole
     logs at `<page_url>/<number>/log`. `server_url` is GitHub's, for links to the code. `attempts` are all of
     the run's, newest first. `refreshing` is False where the reader asked the page to hold still. `written`
-    is what the job wrote for people, `artifacts` are the files that it left.
+    is what the job wrote for people, `artifacts` are the files that it left. `log_removed_at` is when the log was
+    removed, by its age or because somebody had it removed. `wait` is why nobody executes it yet.
     """
 
     attempt: Attempt
@@ -40,3 +42,5 @@ class RunView:
     refreshing: bool = True
     written: str = ""
     artifacts: tuple[KeptArtifact, ...] = ()
+    log_removed_at: datetime | None = None
+    wait: Wait | None = None

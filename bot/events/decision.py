@@ -8,8 +8,11 @@ from enum import StrEnum
 from draftsman.domain.admission import EVERYBODY, Admission
 from draftsman.domain.policy import RepoPolicy
 from draftsman.domain.run import Ref, Repository
+from draftsman.domain.waiting import Terms
 from draftsman.store.runs import Wanted
 from draftsman.store.tasks import FIRST_CONTACT, START_LATE, TaskWanted
+
+_NOTHING = "nothing: "
 
 
 class TaskKind(StrEnum):
@@ -65,13 +68,19 @@ class Decision:
     tasks: tuple[TaskWanted, ...] = ()
     notes: tuple[InstallationNote | RepositoryNote, ...] = ()
 
+    @property
+    def is_nothing(self) -> bool:
+        """Return whether the delivery calls for nothing at all."""
+        return self.text.startswith(_NOTHING)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an administrator set. `server_url` is GitHub's web address, which repositories are cloned from.
 
     `policy` is that of the repository at hand; `app_id` is our App's id or client id: events about checks of other Apps
-    are not ours. `aliases` says whether `/test` and the like are commands.
+    are not ours. `aliases` says whether `/test` and the like are commands. Where more than `queue_limit` attempts of a
+    repository are in line, newer commits end the older ones' of their refs, whatever its policy is; 0 is no limit.
     """
 
     server_url: str
@@ -80,11 +89,17 @@ class Rules:
     app_id: str = ""
     aliases: bool = True
     admission: Admission = EVERYBODY
+    queue_limit: int = 0
+
+    @property
+    def terms(self) -> Terms:
+        """Return what decides why a run waits."""
+        return Terms(self.admission, self.queue_limit, self.policy.runs_on)
 
 
 def nothing(reason: str) -> Decision:
     """Return the decision that the delivery calls for nothing; the reason is a clause."""
-    return Decision(f"nothing: {reason}")
+    return Decision(f"{_NOTHING}{reason}")
 
 
 def lane_of(repository_id: int, ref: Ref) -> str:

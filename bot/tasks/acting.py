@@ -153,7 +153,7 @@ async def _run(acting: Act, db: Database, command: Command, prepared: Prepared, 
         started = await _start(acting, db, prepared, wanted)
         run_id = started.run_id
         if started.attempt_id is not None:  # else an event was quicker, and calls for all
-            await reruns.narrow(db, run_id, tiers)
+            await reruns.narrow(db, run_id, tiers, by=acting.asker.login)
     asked = await reruns.ask(
         db, run_id, by=acting.asker.login, cause=f"comment {command.verb}", tiers=tiers, rebuild=rebuild
     )

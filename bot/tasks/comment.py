@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.commands import parse
+from bot.commands import Command, Unclear, parse
 from bot.github import Answer
 from bot.github_error import GitHubError
 from bot.paging import pages
@@ -20,7 +20,8 @@ from bot.tasks.acting import Act, Outcome, act, prepare
 from bot.tasks.desk import Desk, PointlessError, is_gone, repository_of
 from bot.trust import Asker
 from draftsman.domain.run import Repository
-from draftsman.store import tasks
+from draftsman.store import audit, runs, tasks
+from draftsman.store.database import Database
 from draftsman.store.tasks import Task
 
 COMMENTS = {"issues": "write"}
@@ -88,11 +89,29 @@ async def _perform(thread: _Thread, task: Task) -> tuple[list[Outcome], Task]:
         prepared = await prepare(acting, command)
         async with desk.pool.acquire() as connection, connection.transaction():
             outcomes.append(await act(acting, connection, command, prepared))
+            await _audit(acting, connection, task, command, outcomes[-1])
             changed = {"outcomes": [asdict(one) for one in outcomes], "is_quiet": is_quiet}
             task = replace(task, detail={**task.detail, **changed})
             await tasks.keep_detail(connection, task, changed)
     await desk.receiver.wake()
     return outcomes, task
+
+
+async def _audit(act: Act, db: Database, task: Task, command: Command | Unclear, outcome: Outcome) -> None:
+    """Note who wrote which command, and why it was not done where it was not; what was only told is not kept twice."""
+    known = await runs.of_commit(db, act.repository.id, act.head_sha)
+    await audit.record(
+        db,
+        actor=act.asker.login,
+        action=f"command.{command.verb if isinstance(command, Command) else 'unclear'}",
+        run_id=known[0] if known else None,
+        delivery=task.delivery,
+        line=command.line,
+        done=outcome.is_done,
+        said="" if outcome.is_done else outcome.text,
+        repo=act.repository.full_name,
+        pull_request=act.pull.get("number"),
+    )
 
 
 async def _is_noisy(thread: _Thread, task: Task) -> bool:

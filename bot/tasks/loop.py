@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 
@@ -21,11 +22,14 @@ from bot.tasks.contact import contact
 from bot.tasks.desk import Desk, LaterError, PointlessError
 from bot.tasks.follow import follow
 from bot.tasks.late import start_late
+from bot.tasks.lease import held
 from bot.tasks.merge import merge
 from bot.tasks.name import name
 from bot.tasks.rerun import rerun
 from bot.tasks.trust import decide_trust
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import LeaseLostError
+from draftsman.pulse import Beat, no_beat
 from draftsman.store import tasks
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED
 from draftsman.store.listening import listen
@@ -35,9 +39,10 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 8
 POLL_SECONDS = 2.0
-LEASE_SECONDS = 90.0
+LEASE_SECONDS = 20.0
+"""Renewed while a task is being done: so long it waits for somebody else where its process dies."""
 DONE_WITHIN = 80.0
-"""Seconds. Shorter than the lease: nobody else does it meanwhile."""
+"""Seconds."""
 
 LET_GO_WITHIN = 2.0
 """Seconds in which a task that is not finished is given back when we stop."""
@@ -72,17 +77,22 @@ class _Failure:
 class TaskLoop:
     """Does tasks until it is told to stop. `database_url` is listened on."""
 
-    def __init__(self, desk: Desk, *, database_url: str) -> None:
+    def __init__(
+        self, desk: Desk, *, database_url: str, lease_seconds: float = LEASE_SECONDS, beat: Beat = no_beat
+    ) -> None:
         self._desk = desk
         self._database_url = database_url
+        self._lease_seconds = lease_seconds
+        self._beat = beat
         self._woken = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Do tasks until cancelled; what is being done then is given back, for whoever comes next."""
         listening = asyncio.create_task(listen(self._database_url, tasks.CHANNEL, self._woken))
         try:
             while True:
+                self._beat()
                 self._woken.clear()
                 pause = await self._start_due()
                 # Not `wait_for`: where the wait ends as we are cancelled, that of Python 3.11 goes on for ever.
@@ -90,27 +100,35 @@ class TaskLoop:
                     async with asyncio.timeout(pause):
                         await self._woken.wait()
         finally:
-            for one in (listening, *self._running):
+            for one in (listening, *self._running.values()):
                 one.cancel()
-            await asyncio.gather(listening, *self._running, return_exceptions=True)
+            await asyncio.gather(listening, *self._running.values(), return_exceptions=True)
 
     async def _start_due(self) -> float:
         """Start what is due. Returns the seconds until it should be looked again."""
         try:
             while len(self._running) < AT_ONCE:
-                task = await tasks.take(self._desk.pool, lease_seconds=LEASE_SECONDS)
+                task = await tasks.take(self._desk.pool, lease_seconds=self._lease_seconds)
                 if task is None:
                     next_due = await tasks.seconds_to_next(self._desk.pool)
                     return POLL_SECONDS if next_due is None else min(max(next_due, 0.05), POLL_SECONDS)
+                await self._end_earlier(task)
                 doing = asyncio.create_task(self._do(task), name=f"task {task.id} ({task.kind})")
-                self._running.add(doing)
-                doing.add_done_callback(self._ended)
+                self._running[task.id] = doing
+                doing.add_done_callback(partial(self._ended, task.id))
         except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
-            log.warning("tasks wait for Postgres: %r", error)
+            log.warning("tasks wait for Postgres: %r", error, extra=Alert.POSTGRES_AWAY.extra)
         return POLL_SECONDS
 
-    def _ended(self, doing: asyncio.Task[None]) -> None:
-        self._running.discard(doing)
+    async def _end_earlier(self, task: Task) -> None:
+        """End what we still do about the task ourselves: its lease ran out, as where the machine slept."""
+        if earlier := self._running.get(task.id):
+            earlier.cancel()
+            await asyncio.wait([earlier])
+
+    def _ended(self, task_id: int, doing: asyncio.Task[None]) -> None:
+        if self._running.get(task_id) is doing:
+            del self._running[task_id]
         self._woken.set()
 
     async def _do(self, task: Task) -> None:
@@ -131,7 +149,9 @@ class TaskLoop:
                     await tasks.again(self._desk.pool, task, seconds=0, error="it was told to stop")
             raise
         except (*DATABASE_AWAY, *DATABASE_REFUSED) as error:
-            log.warning("task %s (%s) waits for Postgres: %r", task.id, task.kind, error)
+            log.warning(
+                "task %s (%s) waits for Postgres: %r", task.id, task.kind, error, extra=Alert.POSTGRES_AWAY.extra
+            )
 
     async def _try(self, task: Task) -> _Failure | None:
         """Return why it is not done. Raises LeaseLostError."""
@@ -141,7 +161,10 @@ class TaskLoop:
         if task.tries > MOST_TRIES:
             return _Failure("it never came to an end", None)
         try:
-            async with asyncio.timeout(DONE_WITHIN) as limit:
+            async with (
+                asyncio.timeout(DONE_WITHIN) as limit,
+                held(self._desk.pool, task, seconds=self._lease_seconds),
+            ):
                 await do(self._desk, task)
         except LeaseLostError:
             raise

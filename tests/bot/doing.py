@@ -16,7 +16,7 @@ import pytest
 
 from bot import github as github_client
 from bot.tasks.desk import Desk
-from bot.tasks.loop import TaskLoop
+from bot.tasks.loop import LEASE_SECONDS, TaskLoop
 from draftsman.store import tasks
 from draftsman.store.database import Pool
 from draftsman.store.tasks import TaskWanted
@@ -28,12 +28,15 @@ from tests.github.deliveries import sign
 
 
 @asynccontextmanager
-async def at_work(pool: Pool[Any], github: GitHubStandIn, database_url: str) -> AsyncIterator[asyncio.Task[None]]:
+async def at_work(
+    pool: Pool[Any], github: GitHubStandIn, database_url: str, *, lease_seconds: float = LEASE_SECONDS
+) -> AsyncIterator[asyncio.Task[None]]:
     """A loop with a client of its own, as another process would have. Whatever ends it before its time is raised."""
     async with github_client.connect(
         app_id=str(github.app.id), private_key=github.app.private_key_pem, api_url=github.api_url
     ) as client:
-        loop = TaskLoop(Desk(receiver_of(pool, github), client, PUBLIC_URL), database_url=database_url)
+        desk = Desk(receiver_of(pool, github), client, PUBLIC_URL)
+        loop = TaskLoop(desk, database_url=database_url, lease_seconds=lease_seconds)
         running = asyncio.create_task(loop.run())
         try:
             yield running

@@ -17,9 +17,21 @@ from hypothesis import HealthCheck, given, settings
 
 from bot.api.description import describe
 from draftsman.domain.run import Conclusion, Ref, RefKind, Repository, Trust
-from draftsman.store import approvals, database, installations, policies, profiles, runs
+from draftsman.store import (
+    approvals,
+    database,
+    deliveries,
+    installations,
+    pauses,
+    policies,
+    profiles,
+    runs,
+    workers,
+)
 from draftsman.store.database import Pool
+from draftsman.store.deliveries import Delivery
 from draftsman.store.runs import Wanted
+from draftsman.store.workers import Present
 from tests.bot.api import TOKEN, Api, serve_api
 from tests.bot.generated import Operation, operations
 from tests.bot.work import claim, make_findings, make_plan
@@ -27,6 +39,7 @@ from tests.bot.work import claim, make_findings, make_plan
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
+GUID = "7b0e9a52-52c7-11ee-8f5b-0242ac120002"
 PLACES = ("finished", "running", "queued", "waiting")
 """Where the runs stand that are there."""
 
@@ -36,8 +49,14 @@ BODIES: dict[str, Any] = {
     "rerunRun": {"tiers": ["fast"], "rebuild": True},
     "cancelRun": {},
     "approveRun": {"sha": SHA},
-    "patchPolicy": {"approval": "open", "trusted": ["alice"]},
+    "patchPolicy": {"approval": "open", "trusted": ["alice"], "runs_on": ["gpu"]},
     "decideInstallation": {"state": "refused"},
+    "purgeRun": {"reason": "a token was printed"},
+    "purgeAttempt": {},
+    "purgeDelivery": {"reason": "a token was sent"},
+    "pauseQueue": {"reason": "upgrade"},
+    "pauseRepository": {},
+    "drainWorker": {"reason": "upgrade"},
 }
 RUNS = {"rerunRun": "finished", "cancelRun": "queued", "approveRun": "waiting"}
 """The run that an operation can do something for, where not every one is."""
@@ -51,6 +70,11 @@ async def opened(url: str) -> AsyncIterator[tuple[Api, dict[str, str]]]:
     await profiles.keep_inferred(pool, "acme/widgets", make_plan(), "hash")
     await policies.change(pool, "acme/widgets", lambda _: {"run_tags": True}, by="ada")
     await installations.note(pool, 3, account="acme", account_id=7)
+    await deliveries.insert(pool, Delivery(GUID, "push", None, 1, 3, b"{}", repo="acme/w1", sender="ada"), "nothing: x")
+    await workers.beat(pool, Present("w1", "host", "1.0", slots=2, per_repository=2))
+    async with pool.acquire() as connection, connection.transaction():
+        for repo in (None, "acme/widgets"):
+            await pauses.pause(connection, repo, by="ada")
     async for api in serve_api(pool, TOKEN):
         yield api, found
     pool.terminate()
@@ -83,6 +107,8 @@ def known(found: dict[str, str]) -> dict[tuple[str, str], list[str]]:
         ("path", "run"): list(found.values()),
         ("path", "number"): ["1", "2"],
         ("path", "id"): ["3"],
+        ("path", "guid"): [GUID],
+        ("path", "worker"): ["w1"],
         ("query", "repo"): ["acme/w1", "acme/none"],
         ("query", "sha"): [SHA, SHA[:7]],
         ("query", "after"): list(found.values()),

@@ -193,6 +193,9 @@ async def test_a_run_that_is_not_there_is_said(api: Api) -> None:
 async def test_a_policy_is_read_set_and_unset(api: Api, pool: Pool[Any]) -> None:
     read = await api.send("GET", f"{POLICIES}/Acme/Widgets")
     assert (read.body["repo"], read.body["trusted"], read.body["explicit_fields"]) == ("acme/widgets", ["alice"], [])
+    changed = await api.send("PATCH", WIDGETS, {"runs_on": ["GPU"]})
+    assert (changed.body["runs_on"], changed.body["explicit_fields"]) == (["gpu"], ["runs_on"])
+    await api.send("PATCH", WIDGETS, {"runs_on": None})
     changed = await api.send("PATCH", WIDGETS, {"approval": "open", "trusted": ["Bob"]}, If_Match=read.etag)
     assert (changed.status, changed.body["explicit_fields"]) == (200, ["approval", "trusted"])
     assert await policies.get(pool, "acme/widgets", INSTANCE) == RepoPolicy(ApprovalPolicy.OPEN, ("bob",))
@@ -213,6 +216,8 @@ async def test_wrong_fields_of_a_policy_are_all_named_and_nothing_is_kept(api: A
     assert (wrong.status, wrong.fields[:3], len(wrong.fields)) == (422, ["approval", "trusted", "run_tags"], 4)
     assert (await api.send("PATCH", WIDGETS, {"trusted": ["ghost"]})).status == 422
     assert (await api.send("PATCH", WIDGETS, {"trusted": ["u" * 200]})).status == 422
+    assert (await api.send("PATCH", WIDGETS, {"runs_on": "gpu"})).fields == ["runs_on"]
+    assert (await api.send("PATCH", WIDGETS, {"runs_on": ["gpu", "a/b"]})).fields == ["runs_on"]
     assert (await api.send("PATCH", f"{POLICIES}/acme/..", {"run_tags": True})).status == 404
     assert await policies.everywhere(pool) == []
 

@@ -97,6 +97,7 @@ def buttons(body: CheckBody) -> list[str]:
             ["rerun"],
         ),
         (make_view(conclusion=Conclusion.ERROR, title="the engine is away"), ["rerun"], ["rerun"]),
+        (make_view(conclusion=Conclusion.ERROR, title="the engine is away", retried_as=2), [], []),
         (make_view(conclusion=Conclusion.SKIPPED, title="only documentation changed"), ["rerun"], ["rerun"]),
         (
             make_view(conclusion=Conclusion.NEUTRAL, plan=make_plan(fast=(), full=())),

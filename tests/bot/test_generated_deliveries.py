@@ -101,6 +101,8 @@ async def test_whatever_is_said_is_answered_once_and_rightly(
             assert_no_traceback(caplog)
             caplog.clear()
             github.requests.clear()
+            # Nobody floods us who writes twenty comments an hour.
+            await pool.execute("UPDATE tasks SET created_at = created_at - interval '1 hour'")
     counts = await pool.fetch("SELECT state, count(*) AS number FROM tasks WHERE kind = 'comment' GROUP BY state")
     assert {row["state"] for row in counts} == {"done"}
     assert sum(row["number"] for row in counts) > COMMENTS / 3, "many must be commands"

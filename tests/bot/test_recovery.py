@@ -185,6 +185,17 @@ async def test_a_first_start_has_no_backlog_but_knows_where_the_app_is(
     assert await heads_that_run(pool) == {sha}
 
 
+async def test_a_clock_of_ours_that_is_ahead_makes_nothing_of_a_first_start_old(
+    github: GitHubStandIn, app_client: GitHub, pool: Pool[Any]
+) -> None:
+    away(github)
+    widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
+    github.clock.advance(-120)
+    sha = await widgets.commit({"a.py": "x = 2\n"}, branch="new")
+    await recovery_of(pool, github, app_client).round()
+    assert await heads_that_run(pool) == {sha}
+
+
 async def test_the_owner_of_the_app_is_served_and_others_wait(
     github: GitHubStandIn, app_client: GitHub, pool: Pool[Any]
 ) -> None:

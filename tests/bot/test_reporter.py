@@ -8,10 +8,22 @@ from typing import Any
 import asyncpg
 import pytest
 
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Conclusion
 from draftsman.store import approvals, attempts, leases
 from draftsman.store.database import Pool
-from tests.bot.reporting import FAST, FULL, PUBLIC_URL, StartReporter, buttons, commit, completed, newest, until
+from tests.bot.reporting import (
+    FAST,
+    FULL,
+    PUBLIC_URL,
+    StartReporter,
+    buttons,
+    commit,
+    completed,
+    newest,
+    until,
+    until_told,
+)
 from tests.bot.work import OWNER, Work, claim, make_findings, make_plan
 from tests.github import GitHubStandIn
 
@@ -294,3 +306,30 @@ async def test_a_lost_connection_to_postgres_is_made_again(
     await until(lambda: len(github.check_runs(sha)) == 2)
     [attempt] = await attempts.recent(pool)
     assert attempt.run.head_sha == sha
+
+
+async def test_what_is_tried_again_is_never_shown_as_a_failure(
+    github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
+) -> None:
+    """A failure in between would be taken for the result, and throw a pull request out of a merge queue."""
+    sha = await commit(github)
+    reporter()
+    work = await claim(pool)
+    await until(lambda: len(github.check_runs(sha)) == 2)
+    github.requests.clear()
+    await work.finish(Conclusion.ERROR, "no answer", "npm said: no", cause=Cause.REGISTRY)
+    await until_told(pool)
+    bodies = [request.json for request in github.requests if "/check-runs" in request.path]
+    shown = [(body["external_id"].partition("/")[2], body["status"], body.get("conclusion")) for body in bodies]
+    assert sorted(shown[:2]) == [("2/fast", "queued", None), ("2/full", "queued", None)]
+    assert sorted(shown[2:]) == [("1/fast", "completed", "cancelled"), ("1/full", "completed", "cancelled")]
+    first = github.check_runs(sha, name=FAST)[0]
+    assert first.title == "Draftsman could not run this: no answer; tried again as attempt 2"
+    assert "npm said: no" in str(first.summary)
+    waiting = newest(github, FAST)
+    assert waiting.title == f"attempt 2, since {Cause.REGISTRY.phrase} in attempt 1: waiting for a worker"
+    await (await claim(pool)).finish(Conclusion.ERROR, "no answer", cause=Cause.REGISTRY)
+    await until(lambda: completed(github, FAST, FULL))
+    assert newest(github, FAST).conclusion == "failure"
+    assert "It was tried 2 times, and is not tried again by itself" in newest(github, FAST).summary
+    assert buttons(newest(github, FAST)) == ["rerun"]

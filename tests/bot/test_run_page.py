@@ -16,6 +16,7 @@ from bot.dashboard.run_view import RunView
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.outcome import ImageUsed
 from draftsman.domain.plan import Evidence, Plan, Profile, Tier, Toolchain
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Attempt, Conclusion, Ref, RefKind, Repository, Run, RunState, Trust
 from draftsman.store.logs import PackedChunk
 from draftsman.store.steps import StepRecord
@@ -153,6 +154,23 @@ def test_the_page_tells_what_ran_why_and_how_it_ended() -> None:
         "feature/colours",
     ):
         assert told in text, told
+
+
+def test_a_retry_says_what_it_tries_again_and_why() -> None:
+    reason = f"{Cause.NETWORK.phrase} in attempt 1"
+    first = replace(ATTEMPT, number=1, conclusion=Conclusion.ERROR, cause=Cause.NETWORK, retried_as=2)
+    second = replace(
+        ATTEMPT, state=RunState.QUEUED, conclusion=None, title=None, retry_of=1, reason=reason, not_before=NOON
+    )
+    view = replace(VIEW, attempt=second, attempts=(second, first))
+    text = " ".join(Outline(render_run(view)).text.split())
+    assert "attempt 2 of 2 since the network failed in attempt 1 not before 2026-03-01 12:00:00 UTC" in text
+    outline = Outline(render_run(replace(view, attempt=first)))
+    text = " ".join(outline.text.split())
+    assert "tried again as attempt 2" in text
+    assert "network: the network failed" in text
+    assert "since the network failed in attempt 1" in text, "in the list of attempts"
+    assert f"/runs/{RUN_ID}?attempt=2" in outline.hrefs()
 
 
 def test_links_lead_to_the_code_the_log_and_the_other_attempts() -> None:

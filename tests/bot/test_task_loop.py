@@ -106,6 +106,42 @@ async def test_a_loop_that_is_told_to_stop_gives_back_what_it_has(
         await until(lambda: comment.reactions == ["eyes", "confused"], seconds=10)
 
 
+async def test_a_task_that_outlasts_its_lease_is_done_once(
+    served: Served, github: GitHubStandIn, pool: Pool[Any], database_url: str
+) -> None:
+    pull = await pull_of(github)
+    comment = await pull.comment("/draftsman nonsense")
+    github.faults.delay(3, path="reactions")
+    async with (
+        at_work(pool, github, database_url, lease_seconds=0.8),
+        at_work(pool, github, database_url, lease_seconds=0.8),
+    ):
+        await until(lambda: comment.reactions == ["eyes", "confused"], seconds=10)
+        await all_done(pool)
+    assert await pool.fetchval("SELECT tries FROM tasks WHERE kind = 'comment'") == 1
+    assert len(answers(github, pull)) == 1
+
+
+async def test_whoever_cannot_renew_a_lease_leaves_the_task_before_another_takes_it(
+    served: Served, github: GitHubStandIn, pool: Pool[Any], database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Postgres does not answer it for longer than its lease."""
+    pull = await pull_of(github)
+    comment = await pull.comment("/draftsman nonsense")
+    github.faults.delay(2, path="/permission")
+    async with at_work(pool, github, database_url, lease_seconds=1):
+        await until(lambda: comment.reactions)
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT FROM tasks FOR UPDATE")
+            await asyncio.sleep(3)
+            assert "could not be renewed" in caplog.text
+            assert comment.reactions == ["eyes"]
+        await until(lambda: comment.reactions == ["eyes", "confused"], seconds=10)
+        await all_done(pool)
+    assert await pool.fetchval("SELECT tries FROM tasks WHERE kind = 'comment'") == 2
+    assert len(answers(github, pull)) == 1
+
+
 async def test_whoever_lost_the_lease_meanwhile_changes_nothing(
     served: Served, github: GitHubStandIn, pool: Pool[Any], database_url: str
 ) -> None:

@@ -9,9 +9,13 @@ import pytest
 from bot.check_view import CheckView
 from bot.verdict import stands
 from draftsman.domain.plan import Tier
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Conclusion, RunState
-from tests.bot.views import ALL_PASSED, FAILURE, SUCCESS, WAITS, bodies, make_view, merge_of
+from draftsman.domain.waiting import Told
+from tests.bot.views import ALL_PASSED, FAILURE, STARTED, SUCCESS, WAITS, bodies, make_view, merge_of
 from tests.bot.work import make_plan
+
+REASON = f"{Cause.NETWORK.phrase} in attempt 1"
 
 STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
     (
@@ -53,10 +57,46 @@ STATES: list[tuple[str, CheckView, tuple[str, str], tuple[str, str]]] = [
         ("queued", "waiting for a worker"),
     ),
     (
+        "a retry that waits for its time",
+        make_view(RunState.QUEUED, started_at=None, number=2, retry_of=1, reason=REASON, not_before=STARTED),
+        ("queued", "attempt 2, since the network failed in attempt 1: waiting for a worker, not before 14:00:00 UTC"),
+        ("queued", "attempt 2, since the network failed in attempt 1: waiting for a worker, not before 14:00:00 UTC"),
+    ),
+    (
+        "a retry that may start",
+        make_view(RunState.QUEUED, started_at=None, number=2, retry_of=1, reason=REASON),
+        ("queued", "attempt 2, since the network failed in attempt 1: waiting for a worker"),
+        ("queued", "attempt 2, since the network failed in attempt 1: waiting for a worker"),
+    ),
+    (
+        "our fault, and tried again",
+        make_view(conclusion=Conclusion.ERROR, codes={"setup-1": 1}, title="the engine is away", retried_as=2),
+        ("cancelled", "Draftsman could not run this: the engine is away; tried again as attempt 2"),
+        ("cancelled", "Draftsman could not run this: the engine is away; tried again as attempt 2"),
+    ),
+    (
+        "our fault with much to say, and tried again",
+        make_view(conclusion=Conclusion.ERROR, title="x" * 300, retried_as=2),
+        ("cancelled", f"Draftsman could not run this: {'x' * 141}…; tried again as attempt 2"),
+        ("cancelled", f"Draftsman could not run this: {'x' * 141}…; tried again as attempt 2"),
+    ),
+    (
         "preparing",
         make_view(RunState.PREPARING),
         ("in_progress", "fetching the commit and making the plan"),
         ("in_progress", "fetching the commit and making the plan"),
+    ),
+    (
+        "queued, nobody knows why",
+        make_view(RunState.QUEUED),
+        ("queued", "waiting for a worker"),
+        ("queued", "waiting for a worker"),
+    ),
+    (
+        "queued, paused",
+        replace(make_view(RunState.QUEUED), wait=Told("paused", "waiting: all runs are paused", "It starts again.")),
+        ("queued", "waiting: all runs are paused"),
+        ("queued", "waiting: all runs are paused"),
     ),
     (
         "building",

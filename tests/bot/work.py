@@ -9,8 +9,9 @@ from typing import Any
 from draftsman.domain.finding import Finding, Level
 from draftsman.domain.outcome import ImageUsed, Outcome, StepResult
 from draftsman.domain.plan import Evidence, Plan, Profile, Tier
+from draftsman.domain.retry import Cause, RetryRules
 from draftsman.domain.run import Attempt, Conclusion, RunState
-from draftsman.store import attempts, leases, logs, steps
+from draftsman.store import attempts, leases, logs, retrying, steps
 from draftsman.store.database import Pool
 
 OWNER = "worker-1"
@@ -73,10 +74,12 @@ class Work:
         title: str = "all checks passed",
         detail: str = "",
         findings: Sequence[Finding] = (),
+        cause: Cause | None = None,
     ) -> None:
-        outcome = Outcome(conclusion, title, detail, findings=tuple(findings), timings={"total": 4.5})
+        outcome = Outcome(conclusion, title, detail, findings=tuple(findings), timings={"total": 4.5}, cause=cause)
+        rules = RetryRules(1, 0)
         async with self.pool.acquire() as connection, connection.transaction():
-            await attempts.finish(connection, self.attempt, outcome, owner=OWNER)
+            await retrying.end(connection, self.attempt, outcome, owner=OWNER, rules=rules)
             await steps.keep_findings(connection, self.attempt, outcome.findings)
 
 

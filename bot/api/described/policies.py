@@ -21,6 +21,7 @@ from bot.api.described.schema import (
     or_null,
     problems,
 )
+from draftsman.domain.labels import MOST_LABELS
 from draftsman.domain.policy import FIELDS, MOST_TRUSTED, SWITCHES, ApprovalPolicy
 
 _NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
@@ -42,6 +43,12 @@ _VALUES: dict[str, Schema] = {
         "description": "Whose pull requests from forks need no approval: logins, `name[bot]` and `org/team`.",
     },
     **{name: {"type": "boolean"} for name in SWITCHES},
+    "runs_on": {
+        "type": "array",
+        "maxItems": MOST_LABELS,
+        "items": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
+        "description": "The labels that a worker must offer to take the repository's runs; empty: any worker does.",
+    },
 }
 
 

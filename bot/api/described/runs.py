@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bot.api import runs
+from bot.api.described.queue import WAIT
 from bot.api.described.schema import (
     COUNT,
     JSON,
     NUMBER,
+    REASON,
     SWITCH,
     TEXT,
     TEXT_PLAIN,
@@ -30,6 +32,7 @@ from bot.api.described.schema import (
 from draftsman.domain.finding import Level
 from draftsman.domain.outcome import PHASES
 from draftsman.domain.plan import CHECKED_TIERS, Tier
+from draftsman.domain.retry import Cause
 from draftsman.domain.run import Conclusion, RunState, Trust
 from draftsman.store.reruns import Asked
 
@@ -54,8 +57,16 @@ _SUMMARY: dict[str, Schema] = {
     "tiers": listed({"enum": list(CHECKED_TIERS)}),
     "rebuild": SWITCH,
     "asked_by": {"type": ["string", "null"], "description": "The person who asked for it, null for an event."},
+    "reason": {"type": ["string", "null"], "description": "Why Draftsman tries again by itself; null for any other."},
+    "retry_of": {"type": ["integer", "null"], "description": "The number of the attempt that this one tries again."},
+    "retried_as": {"type": ["integer", "null"], "description": "The number of the attempt that tries this one again."},
+    "not_before": {**or_null(TIME), "description": "When it starts at the earliest; null: as soon as it can."},
     "state": {"enum": list(RunState)},
     "conclusion": {"enum": [*Conclusion, None]},
+    "cause": {
+        "enum": [*Cause, None],
+        "description": "What ended it that its author can do nothing about; null where another try would not help.",
+    },
     "title": or_null(TEXT),
     "created_at": TIME,
     "started_at": or_null(TIME),
@@ -76,8 +87,16 @@ def paths() -> Schema:
         f"{_RUN}/rerun": {"parameters": [run], "post": _rerun()},
         f"{_RUN}/cancel": {"parameters": [run], "post": _cancel()},
         f"{_RUN}/approve": {"parameters": [run], "post": _approve()},
+        f"{_RUN}/purge": {
+            "parameters": [run],
+            "post": _purge("purgeRun", "Remove the logs of all of a run's attempts"),
+        },
         _ATTEMPT: {"parameters": [run, number], "get": _read("getAttempt", "Read one attempt", "Attempt")},
         f"{_ATTEMPT}/log": {"parameters": [run, number], "get": _log("getAttemptLog", "Read the log of an attempt")},
+        f"{_ATTEMPT}/purge": {
+            "parameters": [run, number],
+            "post": _purge("purgeAttempt", "Remove the log of one attempt"),
+        },
     }
 
 
@@ -93,7 +112,7 @@ def schemas() -> Schema:
                 **_attempt(),
                 "refs": {**listed(TEXT), "description": "What names the commit or once did, as in `branch:main`."},
                 "attempts": {**listed(closed(_SUMMARY)), "description": "All of them, newest first."},
-                "history": listed(_event()),
+                "history": {**listed(ref("AuditEvent")), "description": "All that happened to the run, oldest first."},
                 "links": _LINKS,
             }
         ),
@@ -104,6 +123,8 @@ def schemas() -> Schema:
         "Nothing": fields({}, "An empty object, or no body."),
         "Approval": closed({"sha": {"type": "string", "description": "The run's commit, in full."}}),
         "Steered": closed({"attempt": ref("AttemptSummary")}),
+        "PurgeWish": fields({"reason": REASON}, "Why, for the audit trail; not the secret."),
+        "PurgedLogs": closed({"run_id": TEXT, "purged": {**listed(_purged()), "description": "Oldest first."}}),
     }
 
 
@@ -111,6 +132,7 @@ def _attempt() -> dict[str, Schema]:
     return {
         **_SUMMARY,
         "detail": or_null(TEXT),
+        "wait": {**or_null(WAIT), "description": "Why nobody executes it yet."},
         "image": or_null(closed({"tag": TEXT, "key": TEXT, "cached": SWITCH, "build_seconds": NUMBER})),
         "steps": listed(
             closed(
@@ -141,6 +163,8 @@ def _attempt() -> dict[str, Schema]:
             )
         ),
         "artifacts": listed(closed({"position": COUNT, "path": TEXT, "size": or_null(COUNT)})),
+        "log_removed_at": {**or_null(TIME), "description": "When its log was removed; null: it is there."},
+        "log_removed_by": {**or_null(TEXT), "description": "Who had it removed; null: its time was over."},
         "timings": fields(dict.fromkeys(PHASES, NUMBER), "Seconds of each phase."),
         "evidence": listed(
             closed(
@@ -157,15 +181,15 @@ def _attempt() -> dict[str, Schema]:
     }
 
 
-def _event() -> Schema:
+def _purged() -> Schema:
     return closed(
         {
-            "at": TIME,
-            "actor": TEXT,
-            "action": TEXT,
-            "attempt_id": or_null(TEXT),
-            "delivery": or_null(TEXT),
-            "detail": {"type": "object"},
+            "attempt": COUNT,
+            "log_chunks": COUNT,
+            "annotations": COUNT,
+            "artifacts": COUNT,
+            "check_runs": {**COUNT, "description": "Those at GitHub that are sent again without it."},
+            "annotations_sent": {**COUNT, "description": "Those that GitHub has, which nobody can take back."},
         }
     )
 
@@ -229,6 +253,15 @@ def _cancel() -> Schema:
             "202": answers("Steered", "It ends: at once where it was queued, within seconds where it is under way."),
             **problems(404, 409, *WITH_BODY),
         },
+    }
+
+
+def _purge(name: str, summary: str) -> Schema:
+    return {
+        "operationId": name,
+        "summary": f"{summary} for good, with all that quotes them; GitHub is sent their check runs without",
+        "requestBody": body("PurgeWish", JSON, required=False),
+        "responses": {"200": answers("PurgedLogs", "What was removed."), **problems(404, 409, *WITH_BODY)},
     }
 
 

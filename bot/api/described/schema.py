@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.api.body import LONGEST_REASON
+
 Schema = dict[str, Any]
 
 JSON = "application/json"
@@ -15,6 +17,7 @@ TIME: Schema = {"type": "string", "format": "date-time"}
 NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer"}
 SWITCH: Schema = {"type": "boolean"}
+REASON: Schema = {"type": "string", "maxLength": LONGEST_REASON}
 
 _MEANINGS = {
     400: "The request is malformed.",
