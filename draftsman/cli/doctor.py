@@ -1,4 +1,4 @@
-"""`draftsman doctor`: what works, what does not, and what to do about it."""
+"""`draftsman doctor`: what works, what does not, what to do about it, and the page that says more."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -17,8 +18,10 @@ from bot import github
 from bot.github_error import GitHubError
 from draftsman import __version__
 from draftsman.cli import services, terminal, tools
+from draftsman.cli.backup import age_of_newest, folder_of
 from draftsman.cli.doctor_github import permissions_look, recovery_look
 from draftsman.cli.home import prepare_home
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import DraftsmanError, HostError
 from draftsman.settings import Settings
 from draftsman.store import database
@@ -33,11 +36,12 @@ _EMBEDDED = "embedded: starts with `draftsman up`"
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One thing that was looked at. `found` says what is there, or what to do."""
+    """One thing that was looked at. `found` says what is there, or what to do; `page` is that of what is wrong."""
 
     name: str
     ok: bool
     found: str
+    page: str | None = None
 
 
 async def doctor(settings: Settings, *, only: Sequence[str], as_json: bool) -> int:
@@ -48,7 +52,8 @@ async def doctor(settings: Settings, *, only: Sequence[str], as_json: bool) -> i
     else:
         shown = terminal.console()
         for result in results:
-            shown.print(f"{'[green]✔[/]' if result.ok else '[red]✘[/]'} {result.name}: {escape(result.found)}")
+            see = "" if result.page is None else f" (see {result.page})"
+            shown.print(f"{'[green]✔[/]' if result.ok else '[red]✘[/]'} {result.name}: {escape(result.found + see)}")
     return 0 if all(result.ok for result in results) else 3
 
 
@@ -56,7 +61,7 @@ async def _examine(name: str, look: Callable[[Settings], Awaitable[str]], settin
     try:
         return Examined(name, True, await look(settings))
     except DraftsmanError as error:
-        return Examined(name, False, str(error))
+        return Examined(name, False, str(error), (error.alert or USUAL[name]).page)
 
 
 async def _database(settings: Settings) -> str:
@@ -66,7 +71,8 @@ async def _database(settings: Settings) -> str:
     pool = await database.connect(url, size=1, wait_seconds=2)
     try:
         if missing := await pending(pool):
-            raise HostError(f"{len(missing)} migrations are missing: run `draftsman migrate`.")
+            sentence = f"{len(missing)} migrations are missing: run `draftsman migrate`."
+            raise HostError(sentence, alert=Alert.MIGRATIONS_PENDING)
         return str(await pool.fetchval("SELECT 'Postgres ' || current_setting('server_version')"))
     finally:
         pool.terminate()
@@ -92,6 +98,18 @@ async def _engine(settings: Settings) -> str:
         await engine.close()
 
 
+async def _registry(settings: Settings) -> str:
+    registry = tools.registry(settings)
+    if registry is None:
+        return "none: each engine builds its own images"
+    engine = await docker.connect(settings.docker_host)
+    try:
+        await registry.look(engine)
+    finally:
+        await engine.close()
+    return f"{registry.address} answers the engine"
+
+
 async def _fence(settings: Settings) -> str:
     engine = await docker.connect(settings.docker_host)
     try:
@@ -111,6 +129,20 @@ async def _disk(settings: Settings) -> str:
     return f"{free / 2**30:.0f} GiB free in {settings.home}"
 
 
+async def _backup(settings: Settings) -> str:
+    if settings.backup_hours == 0:
+        return "off (DRAFTSMAN_BACKUP_HOURS=0)"
+    folder = folder_of(settings)
+    if settings.database_url is not None and not folder.exists():
+        return "the database is given: it is backed up where it is (compose: the service `backup`)"
+    hours = age_of_newest(folder, datetime.now(UTC))
+    if hours is None:
+        raise HostError(f"There is no backup in {folder} yet: `draftsman up` makes one when it starts.")
+    if hours > 1.5 * settings.backup_hours:
+        raise HostError(f"The newest backup in {folder} is {hours:.0f} hours old: the log of `draftsman up` says why.")
+    return f"the newest is {hours:.0f} hours old, in {folder}"
+
+
 async def _github(settings: Settings) -> str:
     timeout = aiohttp.ClientTimeout(total=5)
     try:
@@ -123,7 +155,8 @@ async def _github(settings: Settings) -> str:
         raise HostError(f"{settings.github_api_url} cannot be reached: {error or type(error).__name__}") from error
     skew = abs(parsedate_to_datetime(date).timestamp() - time.time()) if date else 0.0
     if skew > _CLOCK_SECONDS:
-        raise HostError(f"This machine's clock is {skew:.0f} s off GitHub's: set it (App tokens are refused at 60 s).")
+        sentence = f"This machine's clock is {skew:.0f} s off GitHub's: set it (App tokens are refused at 60 s)."
+        raise HostError(sentence, alert=Alert.CLOCK_WRONG)
     return f"{settings.github_api_url} answers, the clocks agree"
 
 
@@ -139,7 +172,8 @@ async def _private_key(settings: Settings) -> str:
             if error.status in (401, 404):
                 raise HostError(
                     f"GitHub knows no App {app_id} with this key ({error}): compare GITHUB_APP_ID with the App's page, "
-                    "and generate a new private key there if this one is not in its list."
+                    "and generate a new private key there if this one is not in its list.",
+                    alert=Alert.PRIVATE_KEY_WRONG,
                 ) from error
             if not error.transient:
                 raise
@@ -160,11 +194,29 @@ LOOKS: dict[str, Callable[[Settings], Awaitable[str]]] = {
     "database": _database,
     "queue": _queue,
     "engine": _engine,
+    "registry": _registry,
     "fence": _fence,
     "disk": _disk,
+    "backup": _backup,
     "github": _github,
     "private-key": _private_key,
     "webhook-secret": _webhook_secret,
     "permissions": permissions_look,
     "recovery": recovery_look,
 }
+
+USUAL: Mapping[str, Alert] = {
+    "database": Alert.POSTGRES_AWAY,
+    "queue": Alert.REDIS_AWAY,
+    "engine": Alert.ENGINE_AWAY,
+    "registry": Alert.REGISTRY_AWAY,
+    "fence": Alert.FENCE_NOT_PROVEN,
+    "disk": Alert.DISK_NEARLY_FULL,
+    "backup": Alert.BACKUP_TOO_OLD,
+    "github": Alert.GITHUB_AWAY,
+    "private-key": Alert.PRIVATE_KEY_WRONG,
+    "webhook-secret": Alert.WEBHOOK_SECRET_WRONG,
+    "permissions": Alert.PERMISSIONS_MISSING,
+    "recovery": Alert.DELIVERIES_GAP,
+}
+"""What is wrong where a look fails with an error that names no page of its own."""

@@ -13,6 +13,7 @@ from bot.recovery import list_days
 from bot.setup import EVENTS, PERMISSIONS
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import HostError
 from draftsman.settings import Settings
 from draftsman.store import database, recovery
@@ -52,7 +53,8 @@ async def recovery_look(settings: Settings) -> str:
     try:
         standing = await recovery.get(pool)
     except database.DATABASE_REFUSED as error:
-        raise HostError("The database lacks migrations: run `draftsman migrate`.") from error
+        sentence = "The database lacks migrations: run `draftsman migrate`."
+        raise HostError(sentence, alert=Alert.MIGRATIONS_PENDING) from error
     finally:
         pool.terminate()
     mode = "poll mode" if settings.delivery == "poll" else "webhook mode"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from draftsman.cli import services, terminal, tools
+from draftsman.cli import person, services, terminal, tools
 from draftsman.cli.home import prepare_home
 from draftsman.cli.terminal import quoted
 from draftsman.settings import Settings
@@ -36,7 +36,7 @@ async def gc(settings: Settings, *, caches: bool, dry_run: bool, as_json: bool) 
         stack.push_async_callback(engine.close)
         upkeep = await engine_upkeep(settings, Helper(engine, tools.build_settings(settings)), pool)
         gone = await clean(settings, upkeep, caches=caches, every_cache=caches, dry_run=dry_run)
-        rows = {} if pool is None else await old_rows(pool, keep_of(settings), dry_run=dry_run)
+        rows = {} if pool is None else await _rows(pool, settings, dry_run=dry_run)
     if as_json:
         document = {"dry_run": dry_run, "removed": [asdict(one) for one in gone], "rows": rows}
         print(json.dumps(document, indent=2))
@@ -53,6 +53,10 @@ async def gc(settings: Settings, *, caches: bool, dry_run: bool, as_json: bool) 
     return 0
 
 
+async def _rows(pool: Pool[Any], settings: Settings, *, dry_run: bool) -> dict[str, int]:
+    return await old_rows(pool, keep_of(settings), dry_run=dry_run, actor=person.actor())
+
+
 async def engine_upkeep(settings: Settings, helper: Helper, pool: Pool[Any] | None) -> EngineUpkeep:
     """Return the upkeep of this engine. Without a database, jobs of this instance are not known, and stay."""
     ages = Ages(
@@ -64,19 +68,21 @@ async def engine_upkeep(settings: Settings, helper: Helper, pool: Pool[Any] | No
     )
     if pool is None:
         return EngineUpkeep(helper, "", _nobody, ages)
-    return EngineUpkeep(helper, str(await attempts.instance_of(pool)), _unfinished_of(pool), ages)
+    return EngineUpkeep(
+        helper, str(await attempts.instance_of(pool)), _unfinished_of(pool, helper.engine.facts.id), ages
+    )
 
 
-def _unfinished_of(pool: Pool[Any]) -> Unfinished:
-    async def unfinished(ids: Collection[str]) -> Collection[str]:
+def _unfinished_of(pool: Pool[Any], engine: str) -> Unfinished:
+    async def unfinished(ids: Collection[str]) -> Mapping[str, int]:
         known = [UUID(one) for one in ids if _is_id(one)]
-        return {str(one) for one in await attempts.unfinished(pool, known)}
+        return {str(one): epoch for one, epoch in (await attempts.fences(pool, known, engine=engine)).items()}
 
     return unfinished
 
 
-async def _nobody(_: Collection[str]) -> Collection[str]:
-    return ()
+async def _nobody(_: Collection[str]) -> Mapping[str, int]:
+    return {}
 
 
 def _is_id(text: str) -> bool:
@@ -89,7 +95,13 @@ def _is_id(text: str) -> bool:
 
 def keep_of(settings: Settings) -> Keep:
     """Return for how long rows are kept."""
-    return Keep(settings.log_days, settings.artifact_days, settings.audit_days, settings.delivery_days)
+    return Keep(
+        settings.log_days,
+        settings.artifact_days,
+        settings.audit_days,
+        settings.delivery_days,
+        settings.run_days,
+    )
 
 
 async def clean(

@@ -49,6 +49,18 @@ def images_rebuild(
     _finish(rebuild_images(settings_of.read(env_file), repo))
 
 
+@app.command("renew")
+def images_renew(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be built anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Build anew the images of default branches that will soon be too old. The worker does so every night."""
+    from draftsman.cli.renew import renew_images
+
+    _finish(renew_images(settings_of.read(env_file), dry_run=dry_run, as_json=as_json))
+
+
 @app.command("prune")
 def images_prune(
     repo: Repo = None,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from draftsman.ansi import harmless
-from draftsman.cli import services, terminal
+from draftsman.cli import person, services, terminal
 from draftsman.cli.terminal import quoted
 from draftsman.domain.errors import HostError
 from draftsman.settings import Settings
@@ -89,7 +89,7 @@ async def rebuild_images(settings: Settings, repo: str) -> int:
             "For a run without one there is `draftsman run --rebuild`."
         )
     async with services.opened(url, size=1) as pool:
-        await images.ask_rebuild(pool, repo)
+        await images.ask_rebuild(pool, repo, by=person.actor())
     terminal.console().print(f"The next run of {quoted(repo)} builds its image anew, from fresh base images.")
     return 0
 

@@ -12,11 +12,15 @@ import typer
 
 from draftsman import __version__
 from draftsman.cli import (
+    delivery_commands,
     image_commands,
     installation_commands,
     logs_setup,
+    moment,
     policy_commands,
     profile_commands,
+    purge_commands,
+    queue_commands,
     run_commands,
     settings_of,
     setup_command,
@@ -39,10 +43,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run_commands.app, name="runs")
+app.add_typer(queue_commands.app, name="queue")
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(installation_commands.app, name="installations")
 app.add_typer(image_commands.app, name="images")
+app.add_typer(delivery_commands.app, name="deliveries")
+app.add_typer(purge_commands.app, name="purge")
 app.command("setup")(setup_command.setup)
 
 EnvFile = Annotated[
@@ -136,6 +143,14 @@ def doctor(
 
 
 @app.command()
+def alerts(name: Annotated[str | None, typer.Argument(help="The name of one, to read its page.")] = None) -> None:
+    """List what needs an administrator, or show what one means and how to mend it."""
+    from draftsman.cli.alerts import alerts as command
+
+    raise typer.Exit(command(name))
+
+
+@app.command()
 def gc(
     caches: Annotated[bool, typer.Option("--caches", help="Remove all dependency caches that no job has.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, say what would go.")] = False,
@@ -146,6 +161,32 @@ def gc(
     from draftsman.cli.gc import gc as command
 
     _finish(command(settings_of.read(env_file), caches=caches, dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
+def backup(
+    to: Annotated[Path | None, typer.Option("--to", help="A folder; by default that of the scheduled ones.")] = None,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Make a dump of the database now. `draftsman up` makes one every day by itself."""
+    from draftsman.cli import backup as command
+
+    _finish(command.backup(settings_of.read(env_file), to=to, as_json=as_json))
+
+
+@app.command()
+def restore(
+    dump: Annotated[str, typer.Argument(help="A file, or the name of a dump in the folder of backups.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Set aside a database that is not empty, under another name.")
+    ] = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Put a dump in the place of the database, while Draftsman is stopped."""
+    from draftsman.cli import backup as command
+
+    _finish(command.restore(settings_of.read(env_file), dump, force=force))
 
 
 @app.command()
@@ -161,11 +202,44 @@ def sync(
 
 
 @app.command()
-def migrate(env_file: EnvFile = None) -> None:
-    """Bring the database to this version's schema."""
-    from draftsman.cli.migrate import migrate as command
+def audit(
+    since: Annotated[str | None, typer.Option(help="Only since then: 90m, 2h, 3d, or a date.")] = None,
+    repo: Annotated[str | None, typer.Option(help="Only about OWNER/NAME.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only what this one did, or sent the event for.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Only this action, or family: run.approved, policy, command.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest.")] = 50,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Show who did what, when and why, also beside runs: policies, installations, purges, upkeep."""
+    from draftsman.cli.audit import show_audit
+    from draftsman.store.audit import AuditFilter
 
-    _finish(command(settings_of.read(env_file)))
+    wanted = AuditFilter(moment.since(since), repo, actor, action)
+    _finish(show_audit(settings_of.read(env_file), wanted, limit=limit, as_json=as_json))
+
+
+@app.command()
+def migrate(
+    status: Annotated[bool, typer.Option("--status", help="Change nothing, say how every migration stands.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit with 1 where any is missing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a database that is not up yet, for ever.")] = False,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Bring the database to this version's schema. Workers of the version before may go on meanwhile."""
+    from draftsman.cli import migrate as command
+
+    if as_json and not (status or check):
+        raise typer.BadParameter("goes with --status or --check", param_hint="--json")
+    settings = settings_of.read(env_file)
+    _finish(
+        command.show(settings, check=check, as_json=as_json)
+        if status or check
+        else command.migrate(settings, wait=wait)
+    )
 
 
 def main() -> None:
@@ -176,7 +250,7 @@ def main() -> None:
         terminal.complain(str(error), error.detail)
         sys.exit(USAGE)
     except DraftsmanError as error:
-        terminal.complain(str(error), error.detail)
+        terminal.complain(str(error), error.detail, error.alert)
         sys.exit(COULD_NOT_RUN)
     except KeyboardInterrupt:
         sys.exit(130)

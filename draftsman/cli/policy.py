@@ -17,6 +17,9 @@ from draftsman.store import policies
 from draftsman.store.database import Pool
 from draftsman.store.policies import StoredPolicy
 
+_EMPTY = {"trusted": "nobody", "runs_on": "any worker"}
+"""What an empty list means."""
+
 
 async def list_policies(settings: Settings, *, as_json: bool) -> int:
     """Print the policies of all repositories that have one of their own."""
@@ -108,10 +111,10 @@ def _show(policy: StoredPolicy, defaults: RepoPolicy, *, only_own: bool = False)
     for name, value in policy.over(defaults).document().items():
         if name in policy.explicit or not only_own:
             source = "set for this repository" if name in policy.explicit else "the instance's"
-            shown.print(f"  {name:25}{_value(value)}  [dim]{source}[/]")
+            shown.print(f"  {name:25}{_value(value, empty=_EMPTY.get(name, 'none'))}  [dim]{source}[/]")
 
 
-def _value(value: object) -> str:
+def _value(value: object, *, empty: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return quoted(", ".join(value) or "nobody") if isinstance(value, list) else quoted(str(value))
+    return quoted(", ".join(value) or empty) if isinstance(value, list) else quoted(str(value))

@@ -69,6 +69,10 @@ def set_command(
         bool | None,
         typer.Option("--supersede-default-branch/--no-supersede-default-branch", help="So on the default branch, too."),
     ] = None,
+    runs_on: Annotated[
+        str | None,
+        typer.Option(metavar="LABELS", help='The labels that a worker must have, with commas; "" for any worker.'),
+    ] = None,
     as_json: Json = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -82,6 +86,7 @@ def set_command(
         "run_tags": tags,
         "supersede": supersede,
         "supersede_default_branch": supersede_default_branch,
+        "runs_on": runs_on,
     }
     setting = {name: value for name, value in given.items() if value is not None}
     _finish(

@@ -48,7 +48,7 @@ async def run(
     )
     shown.print(f"[bold]{meant.repo}[/] at {meant.sha[:12]}")
     cancel = _cancel_on_interrupt()
-    async with tools.opened(settings, lambda _: nullcontext(), instance=f"run-{run_id}", remember_fence=True) as kit:
+    async with tools.opened(settings, lambda *_: nullcontext(), instance=f"run-{run_id}", remember_fence=True) as kit:
         try:
             outcome = await execute(order, kit, terminal.TerminalSink(shown, order.tiers), cancel)
         finally:

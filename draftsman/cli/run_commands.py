@@ -22,6 +22,10 @@ EnvFile = Annotated[
     Path | None, typer.Option("--env-file", help="A file of NAME=VALUE settings; the environment wins over it.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Target = Annotated[
+    str,
+    typer.Argument(metavar="RUN[/ATTEMPT]", help="The id of a run or attempt, or its beginning; `/2`: its attempt 2."),
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run or attempt, or its beginning.")]
 Patience = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for it.")]
 
@@ -48,8 +52,8 @@ def list_command(
 
 
 @app.command("show")
-def show_command(run_id: RunId, as_json: Json = False, env_file: EnvFile = None) -> None:
-    """Show a run: steps, findings, evidence and history."""
+def show_command(run_id: Target, as_json: Json = False, env_file: EnvFile = None) -> None:
+    """Show a run: steps, findings, evidence, and all that happened to it and who did it."""
     from draftsman.cli.runs import show_run
 
     _finish(show_run(settings_of.read(env_file), run_id, as_json=as_json))
@@ -57,12 +61,12 @@ def show_command(run_id: RunId, as_json: Json = False, env_file: EnvFile = None)
 
 @app.command("logs")
 def logs_command(
-    run_id: RunId,
+    run_id: Target,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has finished.")] = False,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Begin lines with time and stream.")] = False,
     env_file: EnvFile = None,
 ) -> None:
-    """Print the log of a run's newest attempt."""
+    """Print the log of a run's newest attempt, or of the one that is named."""
     from draftsman.cli.runs import print_log
 
     _finish(print_log(settings_of.read(env_file), run_id, follow=follow, timestamps=timestamps))
@@ -121,11 +125,11 @@ def approve_command(
 
 
 @app.command("cancel")
-def cancel_command(run_id: RunId, env_file: EnvFile = None) -> None:
+def cancel_command(run_id: RunId, as_json: Json = False, env_file: EnvFile = None) -> None:
     """Cancel a run: at once where it waits or is queued, within seconds where it is under way."""
     from draftsman.cli.steer import cancel
 
-    _finish(cancel(settings_of.read(env_file), run_id))
+    _finish(cancel(settings_of.read(env_file), run_id, as_json=as_json))
 
 
 @app.command("artifacts")

@@ -20,12 +20,13 @@ from draftsman.domain.errors import DraftsmanError
 from draftsman.domain.run import RunState
 from draftsman.log_commands import shown_lines
 from draftsman.settings import Settings
-from draftsman.store import attempts, logs
+from draftsman.store import attempts, logs, purge
 from draftsman.store.database import Pool
 from draftsman.store.logs import LogChunk, Mark
 from draftsman.store.run_document import run_document, summary
 
 _FOLLOW_SECONDS = 0.5
+_TOO_LARGE = 2**31
 
 
 async def list_runs(
@@ -38,7 +39,7 @@ async def list_runs(
         print(json.dumps([summary(attempt) for attempt in found], indent=2))
         return 0
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "run", "repository", "commit", "attempt", "state", "title"):
+    for heading in ("", "run", "repository", "commit", "attempt", "state", "since (UTC)", "title"):
         table.add_column(heading, no_wrap=heading != "title")
     for attempt in found:
         standing = attempt.conclusion or attempt.state
@@ -49,17 +50,21 @@ async def list_runs(
             attempt.run.head_sha[:12],
             str(attempt.number),
             standing,
-            quoted(attempt.title or ""),
+            f"{attempt.finished_at or attempt.started_at or attempt.created_at:%Y-%m-%d %H:%M}",
+            quoted(attempt.title or (f"since {attempt.reason}" if attempt.reason else "")),
         )
-    terminal.console().print(table)
+    terminal.show_table(table)
+    if not found:
+        terminal.console().print("no such run: `draftsman deliveries list` shows what events came, and their decisions")
     return 0
 
 
 async def show_run(settings: Settings, run_id: str, *, as_json: bool) -> int:
-    """Print one run: its attempts, the newest one's steps, findings and evidence, and its history."""
+    """Print one run: an attempt's steps, findings and evidence, all attempts, and the run's history."""
     async with services.opened(services.found(settings).database_url, size=2) as pool:
-        document = await run_document(pool, await find_run(pool, run_id))
-    assert document is not None
+        document = await run_document(pool, *await find_attempts(pool, run_id), terms=settings.terms)
+    if document is None:
+        raise _no_attempt(run_id)
     if as_json:
         print(json.dumps(document, indent=2))
     else:
@@ -68,10 +73,14 @@ async def show_run(settings: Settings, run_id: str, *, as_json: bool) -> int:
 
 
 async def print_log(settings: Settings, run_id: str, *, follow: bool, timestamps: bool = False) -> int:
-    """Print the log of the newest attempt; with `follow`, go on until it has finished."""
+    """Print the log of an attempt, by default the newest; with `follow`, go on until it has finished."""
     colours = sys.stdout.isatty()
     async with services.opened(services.found(settings).database_url, size=2) as pool:
-        attempt_id = (await attempts.of_run(pool, await find_run(pool, run_id)))[0].id
+        run, number = await find_attempts(pool, run_id)
+        known = [one.id for one in await attempts.of_run(pool, run) if number in (None, one.number)]
+        if not known:
+            raise _no_attempt(run_id)
+        attempt_id = known[0]
         position = 0
         section = ""
         lines = HarmlessLines(colours=colours)
@@ -86,6 +95,8 @@ async def print_log(settings: Settings, run_id: str, *, follow: bool, timestamps
                 _print_lines(lines.feed(chunk.content if stamps is None else stamps.stamped(chunk)))
             if not follow or attempt is None or attempt.state is RunState.FINISHED:
                 _print_lines(lines.finish())
+                if removal := await purge.removal_of(pool, attempt_id):
+                    terminal.console(to_stderr=True).print(quoted(_removed(removal.at, removal.by)))
                 return 0
             await asyncio.sleep(_FOLLOW_SECONDS)
 
@@ -133,17 +144,51 @@ async def find_run(pool: Pool[Any], prefix: str) -> UUID:
     return found[0]
 
 
+async def find_attempts(pool: Pool[Any], target: str) -> tuple[UUID, int | None]:
+    """Return the run that `RUN` or `RUN/ATTEMPT` names, and the attempt's number where one is named."""
+    prefix, slash, number = target.partition("/")
+    if slash and not (number.isascii() and number.isdigit() and 0 < int(number) < _TOO_LARGE):
+        raise DraftsmanError(f"{target!r} names no attempt: write RUN/2 for the second one.")
+    return await find_run(pool, prefix), int(number) if slash else None
+
+
+def _no_attempt(target: str) -> DraftsmanError:
+    return DraftsmanError(f"There is no such attempt, {target!r}: `draftsman runs show RUN` lists those of a run.")
+
+
+def _removed(at: datetime, by: str | None) -> str:
+    how = "its time was over (DRAFTSMAN_LOG_DAYS)" if by is None else f"by {by}"
+    return f"the log was removed on {at:%Y-%m-%d %H:%M:%S} UTC: {how}"
+
+
+def _why(document: dict[str, Any]) -> str:
+    """Return why the attempt is there that Draftsman made by itself, and from when on it may start."""
+    if document["reason"] is None:
+        return ""
+    waits = document["not_before"] is not None and document["state"] == RunState.QUEUED
+    when = f", not before {datetime.fromisoformat(document['not_before']):%Y-%m-%d %H:%M:%S %Z}" if waits else ""
+    return f" (since {quoted(document['reason'])}{when})"
+
+
 def _show(shown: Console, document: dict[str, Any]) -> None:
     sign = terminal.mark(document["conclusion"])
     shown.print(f"{sign} [bold]{quoted(document['repo'])}[/] at {document['sha']}")
     shown.print(f"  {document['conclusion'] or document['state']}: {quoted(document['title'] or '')}")
+    if document["wait"]:
+        shown.print(f"  waits since {_at(document['wait']['since'])}: {quoted(document['wait']['says'])}")
     if document["detail"]:
         shown.print(escape(harmless(document["detail"])))
-    shown.print(f"  attempt {document['attempt']}, wanted by {quoted(', '.join(document['refs']))}")
+    shown.print(f"  attempt {document['attempt']}{_why(document)}, wanted by {quoted(', '.join(document['refs']))}")
+    if document["cause"]:
+        spent = "" if document["retried_as"] is None else f", tried again as attempt {document['retried_as']}"
+        shown.print(f"  cause: {document['cause']}{spent}")
     if document["image"]:
         shown.print(
             f"  image {quoted(document['image']['tag'])} ({'cached' if document['image']['cached'] else 'built'})"
         )
+    if document["log_removed_at"]:
+        removed = _removed(datetime.fromisoformat(document["log_removed_at"]), document["log_removed_by"])
+        shown.print(f"  {quoted(removed)}")
     shown.print("\n[bold]steps[/]")
     for step in document["steps"]:
         result = step["state"] if step["exit_code"] is None else f"exit {step['exit_code']}, {step['seconds']:.1f} s"
@@ -158,8 +203,16 @@ def _show(shown: Console, document: dict[str, Any]) -> None:
         shown.print(
             f"  {quoted(item['decides'])}: {quoted(item['value'])}  [dim]{quoted(place)}: {quoted(item['rule'])}[/]"
         )
+    if len(document["attempts"]) > 1:
+        shown.print("\n[bold]attempts[/]")
+        for one in document["attempts"]:
+            standing = f"{one['conclusion'] or one['state']}: {quoted(one['title'] or '')}"
+            shown.print(f"  {terminal.mark(one['conclusion'])} {one['attempt']:3} {standing}")
     shown.print("\n[bold]history[/]")
     for event in document["history"]:
-        detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items())
-        at = datetime.fromisoformat(event["at"])
-        shown.print(f"  {at:%Y-%m-%d %H:%M:%S} {event['action']} by {quoted(event['actor'])} {quoted(detail)}")
+        text = quoted(event["text"])
+        shown.print(f"  [dim]{_at(event['at'])}[/] {quoted(event['actor']):20} {text}")
+
+
+def _at(when: str) -> str:
+    return f"{datetime.fromisoformat(when):%Y-%m-%d %H:%M:%S}"

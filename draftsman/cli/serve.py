@@ -14,10 +14,12 @@ from bot.serve import create_app, create_runner
 from bot.tasks.desk import Desk
 from bot.tasks.loop import TaskLoop
 from bot.triggers import Rules
+from bot.wait_review import WaitReview
 from draftsman.cli import services
 from draftsman.cli.github import opened_app
 from draftsman.cli.lifetime import until_told
 from draftsman.domain.errors import HostError, SettingsError
+from draftsman.pulse import LoopWatch, Pulse
 from draftsman.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     async with (
         services.wake_ups(urls.redis_url) as wake_ups,
-        services.opened(urls.database_url) as pool,
+        services.awaited(urls.database_url, for_ever=not with_parent) as pool,
         opened_app(settings) as github,
     ):
         await wake_ups.answers()  # so that the log tells at the start, not at the first delivery
@@ -45,9 +47,19 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
             redis_answers=wake_ups.answers,
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
         )
-        reporter = Reporter(pool, github, public_url=public_url, database_url=urls.database_url)
+        terms, pulse = settings.terms, Pulse()
+        reporter = Reporter(
+            pool,
+            github,
+            public_url=public_url,
+            database_url=urls.database_url,
+            terms=terms,
+            beat=pulse.of("telling GitHub"),
+        )
         receiver = Receiver(pool, None, rules, wake_ups.wake)
-        tasks = TaskLoop(Desk(receiver, github, public_url.rstrip("/")), database_url=urls.database_url)
+        tasks = TaskLoop(
+            Desk(receiver, github, public_url.rstrip("/")), database_url=urls.database_url, beat=pulse.of("tasks")
+        )
         recovery = Recovery(
             receiver,
             github,
@@ -59,6 +71,9 @@ async def serve(settings: Settings, *, with_parent: bool) -> int:
             reporter.run(asyncio.Event()),
             tasks.run(),
             recovery.run(asyncio.Event()),
+            WaitReview(pool, terms).run(),
+            pulse.watch(),
+            LoopWatch().watch(),
             with_parent=with_parent,
         )
     return 0
@@ -73,6 +88,7 @@ def rules_of(settings: Settings) -> Rules:
         app_id=settings.github_app_id or "",
         aliases=settings.command_aliases,
         admission=settings.admission,
+        queue_limit=settings.queue_per_repository,
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,12 +12,18 @@ from typing import Any
 
 from draftsman import embedded
 from draftsman.cli.home import prepare_home
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import HostError
 from draftsman.queue import WakeUps
 from draftsman.settings import Settings
 from draftsman.store import database
 from draftsman.store.database import Pool
-from draftsman.store.migrate import pending
+from draftsman.store.migrate import newer, pending
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+"""How soon a service sees that somebody migrated the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +87,53 @@ async def wake_ups(url: str) -> AsyncIterator[WakeUps]:
 
 
 @asynccontextmanager
+async def awaited(url: str, *, size: int = 10, for_ever: bool = True) -> AsyncIterator[Pool[Any]]:
+    """Yield a pool on a database whose migrations are all applied, for a service: both are waited for, and told.
+
+    Where services start in no order, as on a swarm, the database may be up, or migrated, after them. Raises HostError
+    as `opened` does where it is not `for_ever`, and where Postgres refuses the connection.
+    """
+    if not for_ever:
+        async with opened(url, size=size) as pool:
+            yield pool
+        return
+    pool = await database.connect(url, size=size, wait_seconds=math.inf)
+    try:
+        await _until_migrated(pool)
+        yield pool
+    finally:
+        pool.terminate()
+
+
+async def _until_migrated(pool: Pool[Any]) -> None:
+    loop = asyncio.get_running_loop()
+    told = -database.TELL_SECONDS
+    while True:
+        try:
+            if not (missing := await pending(pool)):
+                break
+            said = f"the database lacks {len(missing)} migrations: waiting until `draftsman migrate` was run"
+            alert = Alert.MIGRATIONS_PENDING
+        except database.DATABASE_AWAY as error:
+            said, alert = f"waiting for Postgres: {error}", Alert.POSTGRES_AWAY
+        if loop.time() - told >= database.TELL_SECONDS:
+            log.warning("%s", said, extra=alert.extra)
+            told = loop.time()
+        await asyncio.sleep(_LOOK_SECONDS)
+    if said := await newer(pool):
+        log.warning("%s", said)
+
+
+@asynccontextmanager
 async def opened(url: str, *, size: int = 10) -> AsyncIterator[Pool[Any]]:
     """Yield a pool on a database whose migrations are all applied. Raises HostError."""
     pool = await database.connect(url, size=size)
     try:
         if missing := await pending(pool):
-            raise HostError(f"The database lacks {len(missing)} migrations: run `draftsman migrate`.")
+            sentence = f"The database lacks {len(missing)} migrations: run `draftsman migrate`."
+            raise HostError(sentence, alert=Alert.MIGRATIONS_PENDING)
+        if said := await newer(pool):
+            log.warning("%s", said)
         yield pool
     finally:
         pool.terminate()

@@ -30,7 +30,7 @@ async def opened(settings: Settings) -> AsyncIterator[Steering]:
     """Yield what steers the Draftsman of the settings, or the one that `draftsman up` runs. Raises HostError."""
     urls = services.found(settings)
     async with services.opened(urls.database_url, size=2) as pool, services.wake_ups(urls.redis_url) as wake_ups:
-        yield Steering(pool, wake_ups.wake, settings.policy, settings.admission)
+        yield Steering(pool, wake_ups.wake, settings.policy, settings.admission, settings.queue_per_repository)
 
 
 async def rerun(
@@ -101,12 +101,15 @@ async def approve(settings: Settings, run_id: str, *, sha: str | None, as_json: 
     return 0
 
 
-async def cancel(settings: Settings, run_id: str) -> int:
+async def cancel(settings: Settings, run_id: str, *, as_json: bool) -> int:
     """Have the newest attempt end. Raises DraftsmanError where it has ended already."""
     async with opened(settings) as steering:
         run = await find_run(steering.pool, run_id)
         ended = await steering.cancel(run, by=person.actor(), reason=f"by {person.user()}")
-    terminal.console().print(f"The run {_short(ended)} of {_named(ended)} ends.")
+    if as_json:
+        print(json.dumps({"attempt": summary(ended)}, indent=2))
+    else:
+        terminal.console().print(f"The run {_short(ended)} of {_named(ended)} ends.")
     return 0
 
 

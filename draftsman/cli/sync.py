@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.heads import Compared, compare
 from bot.intake import Receiver
-from draftsman.cli import services, terminal
+from draftsman.cli import person, services, terminal
 from draftsman.cli.github import opened_app
 from draftsman.cli.serve import rules_of
 from draftsman.cli.terminal import quoted
@@ -56,7 +56,7 @@ def _has_key(settings: Settings) -> bool:
 async def _ask(pool: Pool[Any], repo: str | None, *, as_json: bool) -> int:
     if repo is not None:
         raise SettingsError("--repo needs the App's key: set GITHUB_APP_ID and GITHUB_PRIVATE_KEY_FILE.")
-    await recovery.ask_sync(pool)
+    await recovery.ask_sync(pool, by=person.actor())
     said = "asked: `draftsman serve` compares within seconds (the App's key is not set here)"
     print(json.dumps({"asked": True})) if as_json else terminal.console().print(said)
     return 0

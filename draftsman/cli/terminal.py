@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from draftsman.ansi import HarmlessLines, harmless
+from draftsman.domain.alert import Alert
 from draftsman.domain.outcome import Outcome, StepResult
 from draftsman.domain.plan import CHECKED_TIERS, Tier
 from draftsman.domain.progress import Entered, ImageReady, Output, Planned, Progress, StepFinished, StepStarted
@@ -27,6 +29,17 @@ _FAILED = "[red]✘[/]"
 def console(*, to_stderr: bool = False) -> Console:
     """Return a console that writes plain lines where it is piped, and honours NO_COLOR."""
     return Console(stderr=to_stderr, highlight=False, soft_wrap=True, emoji=False)
+
+
+_PIPED_WIDTH = 1000
+
+
+def show_table(table: Table) -> None:
+    """Print a table: as wide as the terminal, and whole, one row a line, where it is piped."""
+    shown = console()
+    if not shown.is_terminal:
+        shown.width = _PIPED_WIDTH
+    shown.print(table)
 
 
 def mark(conclusion: Conclusion | None) -> str:
@@ -103,10 +116,11 @@ def show_outcome(shown: Console, outcome: Outcome) -> None:
         shown.print(f"  {quoted(found.path)}:{found.line}: {found.level}: {quoted(found.title)}")
 
 
-def complain(sentence: str, detail: str = "") -> None:
-    """Print an error on standard error: the sentence, then its detail indented."""
+def complain(sentence: str, detail: str = "", alert: Alert | None = None) -> None:
+    """Print an error on standard error: the sentence and the page that helps, then its detail indented."""
     shown = console(to_stderr=True)
-    shown.print(f"[red]draftsman:[/] {quoted(sentence)}")
+    see = "" if alert is None else f" (see {alert.page})"
+    shown.print(f"[red]draftsman:[/] {quoted(sentence + see)}")
     if detail:
         for line in harmless(detail).splitlines()[-40:]:
             print(f"  {line}", file=sys.stderr)

@@ -21,6 +21,7 @@ from orchestrator.fence.rules import read_policy
 from orchestrator.helper import Helper
 from orchestrator.images.build import DAY, BuildSettings
 from orchestrator.images.records import BuildRecords, NoRecords
+from orchestrator.images.registry import Credentials, Registry
 from orchestrator.limits import changed
 from orchestrator.order import Tools
 from orchestrator.planner import Planner
@@ -29,7 +30,8 @@ from orchestrator.runners.docker import DockerRunner
 from orchestrator.runners.interface import Limits
 from orchestrator.source import Mirrors
 
-BuildLock = Callable[[str], AbstractAsyncContextManager[None]]
+BuildLock = Callable[[str, str], AbstractAsyncContextManager[None]]
+"""Held for a repository and a key."""
 _MEGABYTE = 2**20
 
 
@@ -71,6 +73,14 @@ def build_settings(settings: Settings) -> BuildSettings:
     )
 
 
+def registry(settings: Settings) -> Registry | None:
+    """Return the registry that engines share images by, None where there is none."""
+    if not settings.registry:
+        return None
+    login = settings.registry_login
+    return Registry(settings.registry, None if login is None else Credentials(*login))
+
+
 def fence_gate(settings: Settings, helper: Helper, *, memory: Path | None = None) -> FenceGate:
     """Return the fence of this engine, not proven yet. `memory` is where it is noted that it held."""
     policy = read_policy(settings.fence_allow, settings.fence_deny, settings.proxies.values())
@@ -89,8 +99,9 @@ async def opened(
 ) -> AsyncIterator[Tools]:
     """Yield the tools of a worker on the engine that answers. Raises EngineError.
 
-    `records` returns where failed builds of the engine with this id are remembered; nowhere by default. `instance` is
-    the id by which this Draftsman knows its containers. With `remember_fence` the fence is proven once a day.
+    `records` returns where builds of the engine with this id are remembered; by default nowhere, and then nothing is
+    shared by a registry. `instance` is the id by which this Draftsman knows its containers. With `remember_fence` the
+    fence is proven once a day.
     """
     home = prepare_home(settings)
     bound = most(settings)
@@ -109,6 +120,7 @@ async def opened(
             build=build_settings(settings),
             build_lock=build_lock,
             build_records=NoRecords() if records is None else records(engine.facts.id),
+            registry=None if records is None else registry(settings),
             limits=limits(settings),
             most=bound,
             network=settings.job_network,
@@ -122,6 +134,7 @@ async def opened(
             disk=DiskWatch(helper, Floor(settings.disk_free_mb * _MEGABYTE)),
             image_prefix=settings.image_prefix,
             cache_scope=settings.cache_scope,
+            leave_seconds=settings.leave_seconds,
         )
     finally:
         warming.cancel()

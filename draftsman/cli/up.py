@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from draftsman.cli import services, terminal
+from draftsman.cli.backup import keep_backed_up
 from draftsman.cli.lifetime import until_told
+from draftsman.domain.alert import Alert
 from draftsman.domain.errors import HostError
-from draftsman.settings import Settings
+from draftsman.settings import Settings, without_urls
 from draftsman.store import database
 from draftsman.store.migrate import migrate
 
@@ -33,8 +35,10 @@ async def up(settings: Settings, environment: Mapping[str, str]) -> int:
             pool.terminate()
         shown.print(f"data in {settings.home}")
         urls = {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url}
-        inherited = dict(environment) | urls
-        await until_told(_keep_running(("serve",), inherited), _keep_running(("worker",), inherited))
+        inherited = without_urls(environment) | urls
+        # A database that was given is somebody's who backs it up.
+        backups = [] if settings.database_url else [keep_backed_up(settings, running.database_url)]
+        await until_told(_keep_running(("serve",), inherited), _keep_running(("worker",), inherited), *backups)
     shown.print("stopped")
     return 0
 
@@ -47,6 +51,7 @@ async def _keep_running(arguments: Sequence[str], environment: Mapping[str, str]
     while True:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # nothing is imported from the current folder, which may hold a `bot` of somebody's own
             "-m",
             "draftsman.cli.main",
             *arguments,
@@ -62,7 +67,9 @@ async def _keep_running(arguments: Sequence[str], environment: Mapping[str, str]
             raise
         if code == _CONFIGURATION_IS_WRONG:
             raise HostError(f"`draftsman {arguments[0]}` cannot start with these settings; see its message above.")
-        log.warning("`draftsman %s` ended with %s, starting it again", arguments[0], code)
+        log.warning(
+            "`draftsman %s` ended with %s, starting it again", arguments[0], code, extra=Alert.NO_PROGRESS.extra
+        )
         await asyncio.sleep(_RESTART_SECONDS)
 
 

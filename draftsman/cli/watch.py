@@ -16,8 +16,9 @@ from draftsman.cli.runs import find_run
 from draftsman.cli.watch_view import Seen, news, picture
 from draftsman.domain.errors import DraftsmanError, HostError, SettingsError
 from draftsman.domain.run import Conclusion, RunState
+from draftsman.domain.waiting import Terms
 from draftsman.settings import Settings
-from draftsman.store import attempts, steps
+from draftsman.store import attempts, steps, waiting
 from draftsman.store.database import Pool
 from draftsman.store.run_document import run_document
 
@@ -50,9 +51,9 @@ async def watch(
             run = await find_run(pool, run_id)
         else:
             run = await _run_of_commit(pool, *await _commit(repo, sha), patience)
-        seen = await _follow(pool, run, to_stderr=as_json)
+        seen = await _follow(pool, run, settings.terms, to_stderr=as_json)
         if as_json:
-            print(json.dumps(await run_document(pool, run), indent=2))
+            print(json.dumps(await run_document(pool, run, terms=settings.terms), indent=2))
     conclusion = seen.attempt.conclusion
     return 1 if conclusion is None else EXIT_CODES.get(conclusion, 1)
 
@@ -87,14 +88,14 @@ async def _run_of_commit(pool: Pool[Any], repo: str, sha: str, patience: float) 
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _follow(pool: Pool[Any], run: UUID, *, to_stderr: bool) -> Seen:
+async def _follow(pool: Pool[Any], run: UUID, terms: Terms, *, to_stderr: bool) -> Seen:
     """Show the newest attempt until it has ended and no newer one came, and return it as it is then."""
     shown = terminal.console(to_stderr=to_stderr)
     live = Live(console=shown, refresh_per_second=4) if shown.is_terminal else None
     before: Seen | None = None
     with live or nullcontext():
         while True:
-            seen = await _look(pool, run)
+            seen = await _look(pool, run, terms)
             if live is not None:
                 live.update(picture(seen))
             else:
@@ -106,7 +107,9 @@ async def _follow(pool: Pool[Any], run: UUID, *, to_stderr: bool) -> Seen:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _look(pool: Pool[Any], run: UUID) -> Seen:
+async def _look(pool: Pool[Any], run: UUID, terms: Terms) -> Seen:
     newest = (await attempts.of_run(pool, run))[0]
     told = newest.state is not RunState.WAITING or newest.title is not None
-    return Seen(newest, tuple(await steps.of_attempt(pool, newest.id)), is_told=told)
+    wait = await waiting.wait_of(pool, newest, terms) if newest.state is RunState.QUEUED else None
+    waits = "" if wait is None else wait[0].says
+    return Seen(newest, tuple(await steps.of_attempt(pool, newest.id)), is_told=told, waits=waits)

@@ -18,11 +18,15 @@ from draftsman.store.steps import StepRecord
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest attempt of a run at one moment. `is_told` is False while nobody knows yet whether it must wait."""
+    """The newest attempt of a run at one moment. `is_told` is False while nobody knows yet whether it must wait.
+
+    `waits` is why nobody executes it, empty where somebody does.
+    """
 
     attempt: Attempt
     steps: tuple[StepRecord, ...] = ()
     is_told: bool = True
+    waits: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -41,8 +45,9 @@ def news(before: Seen | None, now: Seen) -> list[str]:
     lines = [] if same else [_head(now.attempt)]
     known = {step.id: step.state for step in before.steps} if before is not None and same else {}
     entered = not same or (before is not None and before.attempt.state is not now.attempt.state)
-    if entered and not now.has_ended:
-        lines.append(f"[bold]●[/] {now.attempt.state}")
+    again = before is not None and before.waits != now.waits and bool(now.waits)
+    if (entered or again) and not now.has_ended:
+        lines.append(f"[bold]●[/] {_standing(now)}")
     lines += [_step(step) for step in now.steps if step.state not in ("pending", known.get(step.id))]
     return lines + (_end(now) if now.has_ended else [])
 
@@ -52,7 +57,7 @@ def picture(now: Seen) -> RenderableType:
     lines = [_head(now.attempt)]
     if not now.has_ended:
         since = now.attempt.started_at or now.attempt.created_at
-        lines.append(f"[bold]●[/] {now.attempt.state} [dim]{_seconds((datetime.now(UTC) - since).total_seconds())}[/]")
+        lines.append(f"[bold]●[/] {_standing(now)} [dim]{_seconds((datetime.now(UTC) - since).total_seconds())}[/]")
     lines += [_step(step) for step in now.steps]
     return Group(*(Text.from_markup(line) for line in lines + (_end(now) if now.has_ended else [])))
 
@@ -60,10 +65,15 @@ def picture(now: Seen) -> RenderableType:
 def _head(attempt: Attempt) -> str:
     merged = attempt.run.merge_base_sha
     into = f", merged into {merged[:12]}" if merged else ""
+    why = f", since {quoted(attempt.reason)}" if attempt.reason else ""
     return (
         f"[bold]{quoted(attempt.run.repository.full_name)}[/] at {attempt.run.head_sha[:12]}{into}, "
-        f"run {str(attempt.run.id)[:8]}, attempt {attempt.number}"
+        f"run {str(attempt.run.id)[:8]}, attempt {attempt.number}{why}"
     )
+
+
+def _standing(now: Seen) -> str:
+    return f"{now.attempt.state}: {quoted(now.waits)}" if now.waits else str(now.attempt.state)
 
 
 def _step(step: StepRecord) -> str:

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+import socket
+from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any
 
 from bot.patience import patiently
-from draftsman.cli import services, tools
+from draftsman import __version__
+from draftsman.awake import Vigil
+from draftsman.cli import services
+from draftsman.cli.engine_tools import EngineTools
 from draftsman.cli.gc import clean, engine_upkeep, keep_of
 from draftsman.cli.github import opened_app
 from draftsman.cli.home import prepare_home
 from draftsman.cli.lifetime import until_told
-from draftsman.domain.errors import DraftsmanError, EngineError
+from draftsman.cli.renew import renew_at_night
+from draftsman.domain.alert import Alert
+from draftsman.domain.errors import DraftsmanError
 from draftsman.domain.run import Repository
+from draftsman.pulse import LoopWatch, Pulse
 from draftsman.queue import WakeUps
 from draftsman.settings import Settings
-from draftsman.store import attempts, leases
+from draftsman.store import audit, leases
 from draftsman.store.database import DATABASE_AWAY, DATABASE_REFUSED, Pool
-from draftsman.store.locks import held
 from draftsman.store.retention import old_rows
+from draftsman.store.workers import Present
 from orchestrator.claims import ClaimRules, Claims
-from orchestrator.executor import executor, releaser
-from orchestrator.images.stored_records import StoredRecords
-from orchestrator.order import Tools
+from orchestrator.disk_room import DiskRoom
+from orchestrator.disk_watch import Floor
+from orchestrator.executor import executor, releaser, successor
+from orchestrator.health import WorkerState, serve_health
+from orchestrator.presence import Presence
 from orchestrator.upkeep import reconcile_regularly
-from orchestrator.worker import keep_up, listen
+from orchestrator.worker import hear, keep_up, listen
 from orchestrator.worker_name import worker_name
 
 log = logging.getLogger(__name__)
 
 _STRAY_SECONDS = 60
+_RECONCILE_SECONDS = 10.0
 
 
 async def worker(settings: Settings, *, with_parent: bool) -> int:
@@ -41,64 +52,146 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
     size = 5 + 3 * settings.job_slots
     async with (
         services.wake_ups(urls.redis_url) as wake_ups,
-        services.opened(urls.database_url, size=size) as pool,
+        services.awaited(urls.database_url, size=size, for_ever=not with_parent) as pool,
         opened_app(settings) as github,
         AsyncExitStack() as stack,
     ):
         name = stack.enter_context(worker_name(prepare_home(settings) / "workers"))
-        for attempt_id in await leases.give_back_of(pool, name):
-            log.warning("attempt %s: taken back, this worker held it when it died", attempt_id)
-        engine_tools = _EngineTools(settings, pool, stack)
-        try:
-            kit = await engine_tools.ready()
-            if settings.job_network != "none":
-                kit.gate.begin()
-        except EngineError as error:
-            log.error("%s Until it answers, every run ends as an error.", error)
-        rules = ClaimRules(
-            owner=name,
-            engine=engine_tools.engine_id,
-            slots=settings.job_slots,
-            per_repository=settings.concurrency_per_repository,
-            lease_seconds=settings.lease_seconds,
-            kept_log_bytes=int(settings.job_log_kept_mb * 2**20),
-            admission=settings.admission,
-        )
+        for attempt_id in await leases.give_back_of(pool, name, kept_seconds=settings.hand_over_seconds):
+            log.warning(
+                "attempt %s: taken back, this worker held it when it died", attempt_id, extra=Alert.WORKER_LOST.extra
+            )
+        engine_tools = EngineTools(settings, pool, stack)
+        ready = engine_tools.ready
+        if await engine_tools.answers() and settings.job_network != "none":
+            (await ready()).gate.begin()
 
         async def contents_token(repository: Repository) -> str:
             return await patiently(lambda: github.contents_token(repository))
 
-        execute = executor(pool, engine_tools.ready, contents_token, skip_markers=settings.skip_markers)
-        claims = Claims(pool, execute, rules, release=releaser(engine_tools.ready))
+        async def upkeep(caches: bool) -> None:
+            await _clean(settings, engine_tools, pool, name, caches=caches)
+
+        async def has_room() -> bool:
+            return await engine_tools.answers() and await room.enough()
+
+        pulse = Pulse()
+        claims = Claims(
+            pool,
+            executor(pool, ready, contents_token, skip_markers=settings.skip_markers),
+            _rules(settings, engine_tools, name),
+            release=releaser(ready),
+            leave=successor(pool, ready),
+            is_ready=has_room,
+            beat=pulse.of("claims"),
+        )
+        room = DiskRoom(
+            engine_tools.helper,
+            Floor(settings.build_free_mb * 2**20),
+            busy=lambda: claims.busy,
+            make_room=lambda: upkeep(True),
+        )
+        presence = Presence(
+            pool,
+            _present(settings, name),
+            busy=lambda: claims.busy,
+            engine=engine_tools.engine_known,
+            is_engine_away=lambda: engine_tools.is_away,
+            is_disk_short=lambda: room.is_short,
+            labels=engine_tools.labels,
+        )
+        await presence.begin()
         await until_told(
             claims.run(),
+            presence.keep(),
             listen(urls.redis_url, claims),
-            keep_up(urls.redis_url, name, lambda caches: _clean(settings, engine_tools, pool, caches=caches)),
+            hear(urls.redis_url, claims),
+            keep_up(
+                urls.redis_url,
+                name,
+                upkeep,
+                lambda: renew_at_night(pool, engine_tools, busy=lambda: claims.busy, actor=f"worker {name}"),
+            ),
+            room.keep(),
             _remove_strays(settings, engine_tools, pool),
-            reconcile_regularly(pool, lambda: _wake(claims, wake_ups), max_claims=settings.max_claims),
+            reconcile_regularly(
+                pool,
+                lambda: _wake(claims, wake_ups),
+                vigil=Vigil(lease_seconds=settings.lease_seconds, every_seconds=_RECONCILE_SECONDS),
+                max_claims=settings.max_claims,
+                retries=settings.retry_rules,
+                hand_over_seconds=settings.hand_over_seconds,
+                beat=pulse.of("reconciling"),
+            ),
+            serve_health(settings.worker_port, lambda: _state(settings, engine_tools, claims, presence, room)),
+            pulse.watch(),
+            LoopWatch().watch(),
             with_parent=with_parent,
         )
     return 0
 
 
-async def _clean(settings: Settings, engine_tools: _EngineTools, pool: Pool[Any], *, caches: bool) -> None:
-    """Remove what was left behind, and say in the log what that was."""
+def _rules(settings: Settings, engine_tools: EngineTools, name: str) -> ClaimRules:
+    return ClaimRules(
+        owner=name,
+        engine=engine_tools.engine_id,
+        slots=settings.job_slots,
+        per_repository=settings.concurrency_per_repository,
+        lease_seconds=settings.lease_seconds,
+        kept_log_bytes=int(settings.job_log_kept_mb * 2**20),
+        admission=settings.admission,
+        retries=settings.retry_rules,
+        offer=engine_tools.offer,
+        hand_over_seconds=settings.hand_over_seconds,
+    )
+
+
+def _state(
+    settings: Settings, engine_tools: EngineTools, claims: Claims, presence: Presence, room: DiskRoom
+) -> WorkerState:
+    return WorkerState(
+        name=presence.name,
+        slots=settings.job_slots,
+        busy=claims.busy,
+        engine=not engine_tools.is_away,
+        room=not room.is_short,
+        drained=presence.is_drained,
+        looked_seconds_ago=claims.seconds_since_look(),
+    )
+
+
+def _present(settings: Settings, name: str) -> Present:
+    return Present(
+        name=name,
+        host=socket.gethostname(),
+        version=__version__,
+        slots=settings.job_slots,
+        per_repository=settings.concurrency_per_repository,
+    )
+
+
+async def _clean(settings: Settings, engine_tools: EngineTools, pool: Pool[Any], name: str, *, caches: bool) -> None:
+    """Remove what was left behind, of the database also while the engine is away, and say what that was."""
+    actor = f"worker {name}"
     try:
+        rows = await old_rows(pool, keep_of(settings), dry_run=False, actor=actor)
+        log.info("upkeep: removed of the database %s", rows)
         kit = await engine_tools.ready()
         gone = await clean(settings, await engine_upkeep(settings, kit.helper, pool), caches=caches)
-        rows = await old_rows(pool, keep_of(settings), dry_run=False)
+        if gone:
+            kinds = dict(Counter(one.kind for one in gone))
+            await audit.record(pool, actor=actor, action="upkeep.removed", things=kinds)
     except (DraftsmanError, *DATABASE_AWAY, *DATABASE_REFUSED) as error:
         log.error("upkeep: %s", error)
         return
     for one in gone:
         log.info("upkeep: removed %s %s, %s", one.kind, one.name, one.why)
-    log.info("upkeep: %d things removed, and of the database %s", len(gone), rows)
+    log.info("upkeep: %d things removed", len(gone))
 
 
-async def _remove_strays(settings: Settings, engine_tools: _EngineTools, pool: Pool[Any]) -> None:
-    """Remove every minute, for ever, the jobs that nobody sees to: those of attempts that ended elsewhere."""
+async def _remove_strays(settings: Settings, engine_tools: EngineTools, pool: Pool[Any]) -> None:
+    """Remove at once, then every minute, the jobs that nobody sees to: their attempts ended, or go on elsewhere."""
     while True:
-        await asyncio.sleep(_STRAY_SECONDS)
         try:
             upkeep = await engine_upkeep(settings, (await engine_tools.ready()).helper, pool)
             for stray in await upkeep.strays():
@@ -106,44 +199,10 @@ async def _remove_strays(settings: Settings, engine_tools: _EngineTools, pool: P
                 await upkeep.remove(stray)
         except (DraftsmanError, *DATABASE_AWAY, *DATABASE_REFUSED) as error:
             log.warning("strays were not looked for: %s", error)
+        await asyncio.sleep(_STRAY_SECONDS)
 
 
 async def _wake(claims: Claims, wake_ups: WakeUps) -> None:
     """Wake this worker directly, and by way of Redis another one: this one may be busy."""
     claims.wake()
     await wake_ups.wake()
-
-
-class _EngineTools:
-    """Connects to the engine when it is first needed and answers, and keeps that connection."""
-
-    def __init__(self, settings: Settings, pool: Pool[Any], stack: AsyncExitStack) -> None:
-        self._settings = settings
-        self._pool = pool
-        self._stack = stack
-        self._connecting = asyncio.Lock()
-        self._tools: Tools | None = None
-
-    async def ready(self) -> Tools:
-        """Return the tools. Raises EngineError while the engine is away."""
-        async with self._connecting:
-            if self._tools is None:
-                self._tools = await self._stack.enter_async_context(
-                    tools.opened(
-                        self._settings,
-                        self._build_lock,
-                        lambda engine: StoredRecords(self._pool, engine),
-                        instance=str(await attempts.instance_of(self._pool)),
-                    )
-                )
-        return self._tools
-
-    def engine_id(self) -> str:
-        """Return the id of the engine, the same for all workers that share it. It must have answered before."""
-        if self._tools is None:
-            raise EngineError("The Docker engine has not answered yet.")
-        return self._tools.engine.facts.id
-
-    def _build_lock(self, key: str) -> AbstractAsyncContextManager[None]:
-        # Workers on another engine have images of their own to build.
-        return held(self._pool, f"build {self.engine_id()} {key}")

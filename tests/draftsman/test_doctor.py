@@ -46,7 +46,7 @@ async def look(home: Path, name: str, **settings: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["database", "queue"])
 async def test_before_the_first_start_the_embedded_servers_are_as_they_should_be(home: Path, name: str) -> None:
     found = await look(home, name, DATABASE_URL="", REDIS_URL="")
-    assert found == {"name": name, "ok": True, "found": "embedded: starts with `draftsman up`"}
+    assert found == {"name": name, "ok": True, "found": "embedded: starts with `draftsman up`", "page": None}
 
 
 async def test_each_server_is_looked_at_by_itself(home: Path, redis_url: str) -> None:
@@ -55,6 +55,18 @@ async def test_each_server_is_looked_at_by_itself(home: Path, redis_url: str) ->
     found = await look(home, "database", **given)
     assert found["ok"] is False
     assert "Postgres does not answer" in found["found"]
+    assert found["page"] == "docs/alerts/postgres-away.md"
+
+
+async def test_what_fails_is_shown_with_its_page(home: Path) -> None:
+    done = await asyncio.to_thread(draftsman, home, "doctor", "--only", "queue", REDIS_URL=f"unix://{home}/absent")
+    assert done.stdout.strip().endswith("(see docs/alerts/redis-away.md)")
+
+
+async def test_a_database_that_was_not_migrated_has_a_page_of_its_own(home: Path, postgres_url: str) -> None:
+    found = await look(home, "database", DATABASE_URL=postgres_url, REDIS_URL="")
+    assert found["ok"] is False
+    assert found["page"] == "docs/alerts/migrations-pending.md"
 
 
 async def test_a_redis_that_is_away_is_told(home: Path) -> None:

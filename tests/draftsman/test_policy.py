@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from draftsman.domain.labels import MOST_LABELS
 from draftsman.domain.policy import DEFAULTS, FIELDS, MOST_TRUSTED, SWITCHES, ApprovalPolicy, PolicyError, policy_value
 
 
@@ -18,6 +19,7 @@ def test_what_holds_where_nobody_sets_anything() -> None:
         "run_tags": False,
         "supersede": True,
         "supersede_default_branch": False,
+        "runs_on": [],
     }
 
 
@@ -26,6 +28,7 @@ def test_a_document_is_taken_back() -> None:
     assert changed.approval is ApprovalPolicy.OPEN
     assert changed.trusted == ("octocat", "acme/core", "renovate[bot]")
     assert changed.run_tags
+    assert changed.changed({"runs_on": "GPU, arm64"}).runs_on == ("gpu", "arm64")
     assert DEFAULTS.changed(changed.document()) == changed
 
 
@@ -48,6 +51,10 @@ def test_an_entry_counts_once() -> None:
         ("trusted", ["ghost"], "deleted their account"),
         ("trusted", {"a": 1}, "must be a list"),
         ("trusted", [f"u{number}" for number in range(MOST_TRUSTED + 1)], f"{MOST_TRUSTED} entries"),
+        ("runs_on", ["gpu", "two words"], "'two words' is no label"),
+        ("runs_on", [""], "is no label"),
+        ("runs_on", {"gpu": True}, "must be a list"),
+        ("runs_on", [f"l{number}" for number in range(MOST_LABELS + 1)], f"{MOST_LABELS} labels"),
         ("run_tags", "maybe", "true or false"),
         ("run_tags", 1, "true or false"),
         ("supersede", None, "true or false"),

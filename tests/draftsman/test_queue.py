@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 
 from draftsman import embedded
+from draftsman.awake import Vigil
 from draftsman.domain.errors import HostError
 from draftsman.domain.outcome import Outcome
 from draftsman.domain.progress import Sink
 from draftsman.domain.run import Attempt, Conclusion
-from draftsman.queue import WakeUps
+from draftsman.queue import CALLS, WakeUps, redis_client
 from draftsman.store.database import Pool
 from orchestrator.claims import Claims
 from orchestrator.upkeep import reconcile_regularly
-from orchestrator.worker import listen
+from orchestrator.worker import hear, listen
 from tests.orchestrator.test_claims import finished, queue_run, rules
 from tests.product import scratch_folder
 
@@ -107,7 +108,9 @@ async def test_work_goes_on_without_redis_and_wake_ups_are_heard_once_it_is_ther
         working = [
             asyncio.create_task(claims.run()),
             asyncio.create_task(listen(url, claims)),
-            asyncio.create_task(reconcile_regularly(pool, wake, max_claims=3, every_seconds=0.2)),
+            asyncio.create_task(
+                reconcile_regularly(pool, wake, vigil=Vigil(lease_seconds=30, every_seconds=0.2), max_claims=3)
+            ),
         ]
         for sha in "ab":
             attempt = await finished(pool, await queue_run(pool, sha))
@@ -124,6 +127,42 @@ async def test_work_goes_on_without_redis_and_wake_ups_are_heard_once_it_is_ther
             async with asyncio.timeout(2):
                 await finished(pool, attempt_id)
             assert not any(task.done() for task in working)
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+            await wake_ups.close()
+
+
+async def _listeners(url: str) -> int:
+    """How many workers hear calls."""
+    redis = redis_client(url)
+    try:
+        [(_, number)] = await redis.pubsub_numsub(CALLS)
+        return int(number)
+    finally:
+        await redis.aclose()
+
+
+async def test_a_worker_that_can_take_nothing_keeps_no_wake_up_from_another(pool: Pool[Any], folder: Path) -> None:
+    async def never() -> bool:
+        return False
+
+    async with embedded.redis(folder / "redis") as url:
+        wake_ups = WakeUps(url)
+        full, free = Claims(pool, execute, rules(), is_ready=never), Claims(pool, execute, rules())
+        works = [work for claims in (full, free) for work in (claims.run(), listen(url, claims), hear(url, claims))]
+        working = [asyncio.create_task(work) for work in works]
+        try:
+            async with asyncio.timeout(10):
+                while await _listeners(url) < 2:
+                    await asyncio.sleep(0.02)
+            for sha in "abcdef":
+                attempt_id = await queue_run(pool, sha)
+                await wake_ups.wake()
+                async with asyncio.timeout(2):
+                    await finished(pool, attempt_id)
+            assert not any(task.done() for task in working)
+        finally:
             for task in working:
                 task.cancel()
             await asyncio.gather(*working, return_exceptions=True)

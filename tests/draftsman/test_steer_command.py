@@ -205,7 +205,8 @@ async def test_watch_follows_a_run_as_it_goes_on(draftsman: Draftsman, pool: Poo
     assert [step["state"] for step in document["steps"]] == ["finished", "finished", "pending"]
     lines = done.stderr.splitlines()
     assert [line for line in lines if "setup-1" in line] == ["▸ setup-1 uv sync", "✔ setup-1 uv sync 1.5 s"]
-    assert lines.index("● queued") < lines.index("● running") < lines.index("✘ failure: ruff failed")
+    queued = "● queued: no worker can take it, there is none yet"
+    assert lines.index(queued) < lines.index("● running") < lines.index("✘ failure: ruff failed")
 
 
 async def test_watch_without_an_argument_waits_for_the_run_of_the_checkouts_head(

@@ -51,6 +51,21 @@ def text(lines: list[str]) -> list[str]:
     return file.getvalue().splitlines()
 
 
+def test_what_a_run_waits_for_is_told_when_it_changes() -> None:
+    queued = attempt(RunState.QUEUED)
+    seen = [
+        Seen(queued, waits="all workers are busy"),
+        Seen(queued, waits="all workers are busy"),
+        Seen(queued, waits="all runs are paused: [bold]upgrade[/]"),
+        Seen(queued),
+        Seen(attempt(RunState.PREPARING)),
+    ]
+    lines = [text(news(before, now)) for before, now in zip([None, *seen], seen, strict=False)]
+    assert lines[0][-1] == "● queued: all workers are busy"
+    assert lines[1:] == [[], ["● queued: all runs are paused: [bold]upgrade[/]"], [], ["● preparing"]]
+    assert "all workers are busy" in shown(seen[0])
+
+
 def test_each_change_is_told_once() -> None:
     seen = [
         Seen(attempt(RunState.QUEUED)),
