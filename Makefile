@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 KEEP ?=
 TESTS ?=
+CHAOS ?=
+SMOKE ?=
 FAST := not (engine or services or scenario or hostile or chaos or repair or browser or real)
 
 # What the demo and the tests stand on: pulled, or made here where there is no image registry.
@@ -12,7 +14,7 @@ IMAGES := busybox debian:bookworm-slim python:3.13-slim python:3.11-slim node:22
 ENGINE_ENV = eval "$$("$$(tools/python.sh)" tools/engine.py env)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean engine images venv host
+.PHONY: help demo test check bench chaos smoke clean engine images venv host release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +36,18 @@ check: venv ## lint, format, types, import contracts, and the tests that start n
 bench: venv images ## the figures of docs/performance.md, measured now
 	@echo "== bench"
 	@$(ENGINE_ENV) && $(PY) -m bench
+
+chaos: venv images ## every fault that must lose nothing, provoked ten times each, in about 40 minutes (CHAOS="--each 3")
+	@echo "== chaos"
+	@$(ENGINE_ENV) && $(PY) -m tests.chaos $(CHAOS)
+
+smoke: venv images ## the composed product by the README's lines, through crashes, cuts, power loss and upgrade
+	@echo "== smoke"
+	@$(ENGINE_ENV) && $(PY) -m tests.smoke $(SMOKE)
+
+release: venv ## what a release consists of, into dist/VERSION; uploads nothing (docs/development.md)
+	@echo "== release"
+	@$(PY) -m tools.release
 
 clean: ## remove the environment, the engine started here, our containers, images, volumes and caches
 	@echo "== clean"

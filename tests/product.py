@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from draftsman.embedded import running_url
 from tests.github import GitHubStandIn
 
 _START_SECONDS = 60
+PROGRAM = (sys.executable, "-m", "draftsman.cli.main")
 
 
 class ProductError(Exception):
@@ -35,6 +36,7 @@ class Product:
     folder: Path
     environment: Mapping[str, str]
     process: asyncio.subprocess.Process
+    program: tuple[str, ...] = PROGRAM
 
     @property
     def database_url(self) -> str:
@@ -50,9 +52,7 @@ class Product:
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run `draftsman ARGUMENTS` with its settings; return exit code and standard output."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "draftsman.cli.main",
+            *self.program,
             *arguments,
             env=dict(self.environment),
             stdout=asyncio.subprocess.PIPE,
@@ -76,8 +76,13 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def running(github: GitHubStandIn, folder: Path, **settings: str) -> AsyncIterator[Product]:
-    """Yield a Draftsman that is up and that the stand-in knows as its App; stop it afterwards."""
+async def running(
+    github: GitHubStandIn, folder: Path, *, program: Sequence[str] = PROGRAM, **settings: str
+) -> AsyncIterator[Product]:
+    """Yield a Draftsman that is up and that the stand-in knows as its App; stop it afterwards.
+
+    `program` is how it is called.
+    """
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     key = folder / "private-key.pem"
@@ -105,9 +110,9 @@ async def running(github: GitHubStandIn, folder: Path, **settings: str) -> Async
     }
     with (folder / "draftsman.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "draftsman.cli.main", "up", env=environment, stdout=log, stderr=log
+            *program, "up", env=environment, cwd=folder, stdout=log, stderr=log
         )
-    product = Product(address, folder, environment, process)
+    product = Product(address, folder, environment, process, tuple(program))
     try:
         await _until_healthy(product)
         github.webhook_url = f"{address}/webhooks/github"

@@ -23,7 +23,7 @@ from tools.engine_address import SYSTEM_SOCKET, engine_answers
 SUITE = "trixie"
 UNPACKED = ("docker.io", "containerd", "docker-cli", "docker-buildx", "docker-compose", "tini")
 # From the machine's own suite: trixie's runc needs a newer C library than Debian 12 has.
-INSTALLED = ("runc", "iptables", "ca-certificates", "xz-utils")
+INSTALLED = ("runc", "iptables", "iproute2", "ca-certificates", "xz-utils")
 PLUGIN_FOLDER = Path("/usr/local/lib/docker/cli-plugins")
 PLUGINS = ("docker-buildx", "docker-compose")
 START_SECONDS = 90.0

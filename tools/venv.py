@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes `.venv` hold exactly what requirements.lock says, and the project itself in editable form.
+"""Makes `.venv` hold exactly what requirements-dev.lock says, and the project itself in editable form.
 
 Does nothing when it already does: a stamp in the environment says what it was made of.
 """
@@ -31,7 +31,7 @@ class VenvError(Exception):
 def wanted_stamp(root: Path) -> str:
     """What the environment is made of: the lock, the project's own description, and the Python version."""
     digest = hashlib.sha256()
-    for name in ("requirements.lock", "tools/uv.lock.txt", "pyproject.toml"):
+    for name in ("requirements-dev.lock", "tools/uv.lock.txt", "pyproject.toml"):
         digest.update((root / name).read_bytes())
     return f"{digest.hexdigest()} python {sys.version_info.major}.{sys.version_info.minor}\n"
 
@@ -54,15 +54,15 @@ def make(root: Path) -> None:
         _run([sys.executable, "-m", "venv", "--clear", str(folder)], "make a virtual environment")
     (folder / STAMP).unlink(missing_ok=True)
     uv = _get_uv(root, python)
-    say(f"installing what requirements.lock names ({'uv' if uv else 'pip'})")
+    say(f"installing what requirements-dev.lock names ({'uv' if uv else 'pip'})")
     if uv:
-        locked = ["requirements.lock", "tools/uv.lock.txt"]
+        locked = ["requirements-dev.lock", "tools/uv.lock.txt"]
         own = ["--quiet", "--python", python]
-        _run([uv, "pip", "sync", *own, "--require-hashes", *locked], "install requirements.lock", root)
+        _run([uv, "pip", "sync", *own, "--require-hashes", *locked], "install requirements-dev.lock", root)
         _run([uv, "pip", "install", *own, "--no-deps", "-e", "."], "install the project", root)
     else:
         pip = [python, "-m", "pip", "--quiet", "install"]
-        _run([*pip, "--require-hashes", "-r", "requirements.lock"], "install requirements.lock", root)
+        _run([*pip, "--require-hashes", "-r", "requirements-dev.lock"], "install requirements-dev.lock", root)
         _run([*pip, "--no-deps", "-e", "."], "install the project", root)
     (folder / STAMP).write_text(wanted_stamp(root))
     say("the virtual environment is ready")

@@ -18,6 +18,7 @@ from typing import Any
 from tests.demo.story import BRANCH, PUSHES, REPOSITORY, Expected, Push, base_files
 from tests.github import GitHubStandIn, Repository
 from tests.product import ProductError, running, scratch_folder
+from tests.screen import Screen
 
 _RUN_SECONDS = 600
 _TIERS = ("fast", "full")
@@ -25,22 +26,6 @@ _TIERS = ("fast", "full")
 
 class DemoError(Exception):
     """The demo did not go as it must."""
-
-
-class Screen:
-    """Prints with the time since the demo began; colours on a terminal only."""
-
-    def __init__(self) -> None:
-        self._begin = time.monotonic()
-        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-    def say(self, text: str) -> None:
-        """Print one line behind the seconds that have passed."""
-        print(f"{time.monotonic() - self._begin:6.1f} s  {text}", flush=True)
-
-    def title(self, text: str) -> None:
-        """Print a heading."""
-        print(f"\n\x1b[1m== {text}\x1b[0m" if self.colour else f"\n== {text}", flush=True)
 
 
 async def watch(github: GitHubStandIn, sha: str, screen: Screen) -> list[Any]:
