@@ -53,7 +53,7 @@ def _plan() -> Plan:
     return Plan(profile, (), DOCKERFILE, (), ())
 
 
-def no_lock(_: str) -> AbstractAsyncContextManager[None]:
+def no_lock(_: str, __: str) -> AbstractAsyncContextManager[None]:
     """Stand for a lock that nobody else holds."""
     return nullcontext()
 

@@ -33,8 +33,8 @@ async def compare(
     await work()
     await least()
     for _ in range(ROUNDS):
-        floors.append(await _milliseconds(least))
-        works.append(await _milliseconds(work))
+        floors.append(await milliseconds(least))
+        works.append(await milliseconds(work))
     return Figure(name, floor, statistics.median(works), statistics.median(floors))
 
 
@@ -42,12 +42,18 @@ def table(figures: list[Figure]) -> str:
     """Return the figures as a Markdown table."""
     lines = ["| work | ms | floor | ms | ratio |", "|---|---:|---|---:|---:|"]
     lines += [
-        f"| {one.name} | {one.work_ms:.0f} | {one.floor} | {one.floor_ms:.0f} | {one.ratio:.1f} |" for one in figures
+        f"| {one.name} | {_shown(one.work_ms)} | {one.floor} | {_shown(one.floor_ms)} | {one.ratio:.1f} |"
+        for one in figures
     ]
     return "\n".join(lines)
 
 
-async def _milliseconds(action: Callable[[], Awaitable[object]]) -> float:
+def _shown(took: float) -> str:
+    return f"{took:.0f}" if took >= 10 else f"{took:.1f}"
+
+
+async def milliseconds(action: Callable[[], Awaitable[object]]) -> float:
+    """Return how long the action takes."""
     begin = time.perf_counter()
     await action()
     return (time.perf_counter() - begin) * 1000

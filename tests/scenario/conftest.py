@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 import asyncpg
@@ -28,6 +28,8 @@ SETTINGS = {
     "DRAFTSMAN_LEASE_SECONDS": str(LEASE_SECONDS),
     "DRAFTSMAN_CONCURRENCY": "2",
     "DRAFTSMAN_DENY": BLOCKED,
+    # What is tried again has tests of its own; all others see how things end.
+    "DRAFTSMAN_RETRIES": "0",
 }
 
 
@@ -46,8 +48,12 @@ class World:
             if len(runs) >= 2 and all(run.status == "completed" for run in runs):
                 return {run.name.removeprefix("Draftsman / "): run for run in runs}
             await asyncio.sleep(0.05)
-        shown = [(run.name, run.status, run.title) for run in self.github.check_runs(sha)]
-        raise AssertionError(f"no result for {sha}: {shown}\n{self.product.log()}")
+        raise AssertionError(f"no result for {sha}\n{self.seen()}")
+
+    def seen(self) -> str:
+        """Return the newest check runs and the end of the log, for people who ask why a scenario failed."""
+        runs = [f"{run.name}: {run.status} {run.conclusion} ({run.title})" for run in self.github.check_runs()[-8:]]
+        return "\n".join([*runs, self.product.log()[-6000:]])
 
     def shown(self, sha: str) -> dict[str, CheckRun]:
         """Return what GitHub shows for the commit, by tier: of several check runs of one name the newest."""
@@ -70,8 +76,7 @@ class World:
             if found := condition():
                 return found
             await asyncio.sleep(0.03)
-        shown = [(run.name, run.status, run.conclusion, run.title) for run in self.github.check_runs()[-8:]]
-        raise AssertionError(f"{what} did not come to be: {shown}\n{self.product.log()[-6000:]}")
+        raise AssertionError(f"{what} did not come to be\n{self.seen()}")
 
     async def eventually(self, condition: Callable[[], Awaitable[_T | None]], seconds: float = _UNTIL_SECONDS) -> _T:
         """Wait until the condition, which has to be awaited, returns something true, and return that."""
@@ -80,7 +85,7 @@ class World:
             if found := await condition():
                 return found
             await asyncio.sleep(0.1)
-        raise AssertionError(f"it did not come to be\n{self.product.log()[-6000:]}")
+        raise AssertionError(f"it did not come to be\n{self.seen()}")
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Return what the query finds in Draftsman's database."""
@@ -141,6 +146,17 @@ EVENTS = frozenset(
 def attempt_of(run: CheckRun) -> int:
     """Return the number of the attempt that a check run tells of."""
     return int(run.external_id.split("/")[1]) if run.external_id.count("/") == 2 else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed scenario what GitHub showed last, and what Draftsman wrote last."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name, world in getattr(item, "funcargs", {}).items():
+            if isinstance(world, World):
+                report.sections.append((f"seen by {name}", world.seen()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -179,7 +179,7 @@ class _Author:
     def _delete(self, scene: Scene) -> Event | None:
         free = [b for b in (*scene.free(), *scene.free(fork=True)) if b.name not in (MAIN, RELEASE)]
         branch = self._one([b for b in free if not b.is_skipping and not set(scene.named(b)) & scene.kept])
-        if branch is None:
+        if branch is None or (scene.place.has_checks and self._is_last(scene, branch)):
             return None
         self._touch(scene, branch)
         branch.exists = False
@@ -187,6 +187,11 @@ class _Author:
             pull.was_withdrawn |= pull.is_open
             pull.is_open = False
         return Event("delete", scene.place.name, branch.name)
+
+    @staticmethod
+    def _is_last(scene: Scene, branch: Branch) -> bool:
+        """Whether a day would have nothing left to show for what the checks of this repository print."""
+        return not any(b.exists for b in scene.branches.values() if b.name not in (MAIN, RELEASE, branch.name))
 
     def _tag(self, scene: Scene) -> Event | None:
         found = [label for b in scene.branches.values() if not b.is_fork for label in b.commits]

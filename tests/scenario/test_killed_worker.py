@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -69,9 +69,8 @@ async def _collects(_: World, sha: str) -> bool:
 
 
 @pytest.mark.parametrize("reached", [_fetches, _builds, _runs, _collects], ids=["fetch", "build", "run", "collection"])
-async def test_a_worker_that_is_killed_loses_nothing(world: World, reached: Reached) -> None:
+async def test_a_worker_that_is_killed_loses_nothing(world: World, creations: Creations, reached: Reached) -> None:
     name = reached.__name__.strip("_")
-    since = str(time.time())
     repository = await world.github.create_repository(
         f"acme/killed-{name}",
         files={
@@ -91,12 +90,63 @@ async def test_a_worker_that_is_killed_loses_nothing(world: World, reached: Reac
     assert (results["fast"].conclusion, results["full"].conclusion) == ("success", "neutral")
     assert await _log_lines(world, sha) == [f"line {number:05}" for number in range(LINES)]
     await until_gone(sha)
-    assert await _created(sha, since) == 1, "one job, whoever followed it"
+    assert await creations.jobs(sha) == 1, "one job, whoever followed it"
     document = json.loads((await world.product.command("runs", "show", "--json", await _run_id(world, sha)))[1])
     actions = [event["action"] for event in document["history"]]
     assert "attempt.taken_back" in actions
     assert actions.count("attempt.finished") == 1
     assert len(document["attempts"]) == 1
+
+
+@pytest.mark.parametrize("is_strangers", [False, True], ids=["trusted", "stranger's"])
+async def test_a_worker_that_is_told_to_stop_hands_its_job_over(
+    world: World, creations: Creations, is_strangers: bool
+) -> None:
+    files = {".draftsman.toml": CONFIGURED, ".python-version": "3.13\n", "count.py": COUNTING}
+    repository = await world.github.create_repository(f"acme/handed-{is_strangers}".lower(), files=files)
+    await world.policy(repository.full_name, approval="open")
+    head = await world.github.fork(repository, "passer-by") if is_strangers else repository
+    sha = await head.commit({"README.md": "handed over\n"}, message="m", branch="feature")
+    if is_strangers:
+        await repository.open_pull("Mine", head="feature", head_repository=head, author="passer-by")
+    async with asyncio.timeout(60):
+        while not await _runs(world, sha):
+            await asyncio.sleep(0.02)
+    os.kill(worker_of(world.product.process.pid), signal.SIGTERM)
+    results = await world.results(sha)
+    assert (results["fast"].conclusion, results["full"].conclusion) == ("success", "neutral")
+    assert await _log_lines(world, sha) == [f"line {number:05}" for number in range(LINES)]
+    await until_gone(sha)
+    # Nobody sees to what a stranger's code does until the next worker comes: it begins anew.
+    assert await creations.jobs(sha) == (2 if is_strangers else 1)
+    document = json.loads((await world.product.command("runs", "show", "--json", await _run_id(world, sha)))[1])
+    actions = [event["action"] for event in document["history"]]
+    assert actions.count("attempt.given_back") == actions.count("attempt.finished") == 1
+    assert len(document["attempts"]) == 1
+
+
+async def test_a_drained_worker_that_is_started_again_finishes_what_it_had_and_begins_nothing(
+    world: World, creations: Creations
+) -> None:
+    files = {".draftsman.toml": CONFIGURED, ".python-version": "3.13\n", "count.py": COUNTING}
+    repository = await world.github.create_repository("acme/drained-and-back", files=files)
+    sha = await repository.commit({"README.md": "drained\n"}, message="m", branch="feature")
+    async with asyncio.timeout(60):
+        while not await _runs(world, sha):
+            await asyncio.sleep(0.02)
+    [worker] = [row["name"] for row in await rows(world, "SELECT name FROM workers WHERE stopped_at IS NULL")]
+    await world.product.command("queue", "drain", worker)
+    try:
+        os.kill(worker_of(world.product.process.pid), signal.SIGTERM)
+        later = await repository.commit({"README.md": "later\n"}, message="m", branch="later")
+        results = await world.results(sha)
+        assert results["fast"].conclusion == "success"
+        assert await _log_lines(world, sha) == [f"line {number:05}" for number in range(LINES)]
+        assert await creations.jobs(sha) == 1
+        assert await _state(world, later) == "queued"
+    finally:
+        await world.product.command("queue", "undrain", worker)
+    await world.results(later)
 
 
 async def test_a_job_that_was_killed_with_its_machine_starts_again(world: World) -> None:
@@ -129,15 +179,32 @@ async def _log_lines(world: World, sha: str) -> list[str]:
     return sorted(re.findall(r"^line \d{5}$", text.decode(), flags=re.MULTILINE))
 
 
-async def _created(sha: str, since: str) -> int:
-    """Return how many containers were made for the jobs of this commit."""
+class Creations:
+    """The containers that the engine says it creates, heard as they come: it keeps few of them to be asked later."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def jobs(self, sha: str) -> int:
+        """Stop listening. Returns how many containers were made for the jobs of this commit."""
+        self._process.terminate()
+        output, _ = await self._process.communicate()
+        made = [line.split() for line in output.decode().splitlines()]
+        return sum(words[0].startswith("draftsman-job-") and words[1:] == [sha] for words in made if words)
+
+
+@pytest.fixture
+async def creations() -> AsyncIterator[Creations]:
+    """What the engine creates from now on."""
     process = await asyncio.create_subprocess_exec(
-        *("docker", "events", "--since", since, "--until", str(time.time()), "--filter", "event=create"),
-        *("--filter", f"label=draftsman.sha={sha}", "--format", "{{.Actor.Attributes.name}}"),
+        *("docker", "events", "--filter", "event=create"),
+        *("--format", '{{.Actor.Attributes.name}} {{index .Actor.Attributes "draftsman.sha"}}'),
         stdout=asyncio.subprocess.PIPE,
     )
-    output, _ = await process.communicate()
-    return sum(name.startswith("draftsman-job-") for name in output.decode().split())
+    yield Creations(process)
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 async def _run_id(world: World, sha: str) -> str:

@@ -223,7 +223,7 @@ async def test_the_command_line_shows_runs_and_logs(world: World) -> None:
     code, shown = await world.product.command("runs", "show", run_id[:8])
     assert code == 0
     assert "unittest" in shown
-    assert "attempt.finished" in shown
+    assert "finished as success" in shown
     code, log = await world.product.command("runs", "logs", run_id)
     assert code == 0
     assert "Ran 1 test" in log
