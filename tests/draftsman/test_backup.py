@@ -141,16 +141,42 @@ async def test_a_dump_is_made_when_one_is_due_and_its_age_is_its_health(backups:
 
 
 @pytest.mark.parametrize("shell", [name for name in ("dash", "bash", "busybox") if shutil.which(name)])
-async def test_ages_are_counted_over_months_and_leap_days(shell: str, tmp_path: Path) -> None:
-    made = datetime.now(UTC)
-    (tmp_path / f"draftsman-{made:%Y%m%dT%H%M%SZ}.dump").touch()
+@pytest.mark.parametrize(
+    ("made", "young", "old"),
+    [
+        ("20240229T235959Z", "20240301012958", "20240301012959"),
+        ("20230228T235959Z", "20230301012958", "20230301012959"),
+        ("20231231T230000Z", "20240101002959", "20240101003000"),
+        ("20240430T233000Z", "20240501005959", "20240501010000"),
+    ],
+)
+async def test_ages_are_counted_over_months_and_leap_days(
+    shell: str, made: str, young: str, old: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"draftsman-{made}.dump").touch()
     script = Path("dockerfiles/backup.sh").absolute()
     words = (shell, "sh") if shell == "busybox" else (shell,)
-    for hours, code in ((1, 0), (0, 1)):
-        environment = {**os.environ, "BACKUP_DIRECTORY": str(tmp_path), "BACKUP_HOURS": str(hours)}
-        process = await asyncio.create_subprocess_exec(*words, str(script), "healthy", env=environment)
-        assert await process.wait() == code
-    assert age_of_newest(tmp_path, made) == pytest.approx(0, abs=0.01)
+    environment = {**os.environ, "BACKUP_DIRECTORY": str(tmp_path), "BACKUP_HOURS": "1"}
+    for now, code in ((young, 0), (old, 1)):
+        # An hour's dump is too old after an hour and a half; the script is read where it is that time.
+        order = f"date() {{ echo {now}; }}; . '{script}'"
+        process = await asyncio.create_subprocess_exec(*words, "-c", order, str(script), "healthy", env=environment)
+        assert await process.wait() == code, now
+
+
+@pytest.mark.parametrize("shell", [name for name in ("dash", "bash", "busybox") if shutil.which(name)])
+async def test_no_backups_wanted_is_healthy(shell: str, tmp_path: Path) -> None:
+    script = Path("dockerfiles/backup.sh").absolute()
+    words = (shell, "sh") if shell == "busybox" else (shell,)
+    environment = {**os.environ, "BACKUP_DIRECTORY": str(tmp_path), "BACKUP_HOURS": "0"}
+    process = await asyncio.create_subprocess_exec(*words, str(script), "healthy", env=environment)
+    assert await process.wait() == 0
+
+
+def test_the_age_of_the_newest_dump_is_that_of_its_name(tmp_path: Path) -> None:
+    for name in ("20240229T235959Z", "20240301T000000Z"):
+        (tmp_path / f"draftsman-{name}.dump").touch()
+    assert age_of_newest(tmp_path, datetime(2024, 3, 1, 6, tzinfo=UTC)) == pytest.approx(6)
 
 
 def test_the_programs_reach_what_a_url_names() -> None:

@@ -66,7 +66,8 @@ async def test_nothing_of_them_is_left() -> None:
         with scratch_folder() as folder:
             async with hosts(folder) as up:
                 await ok(up.members[0], "run", "--detach", "--init", READY, "sleep", "600")
-                assert all(_left(folder, up))
+                processes, _, namespaces, links = _left(folder, up)
+                assert processes and namespaces and links
                 seen.append((folder, up))
                 raise RuntimeError("midway")
 
@@ -96,7 +97,10 @@ async def _fetched(host: Host, url: str, tries: int = 50) -> str:
 
 
 def _left(folder: Path, of: Hosts) -> tuple[list[str], ...]:
-    """Return what there is of these hosts: processes, mounts, namespaces, links."""
+    """Return what there is of these hosts: processes, mounts, namespaces, links.
+
+    An engine's own mounts are in a namespace of its own, and are seen here only where it did not keep to it.
+    """
     processes = []
     for one in Path("/proc").iterdir():
         if one.name.isdigit():

@@ -196,8 +196,12 @@ async def test_removing_the_stack_leaves_nothing_of_ours(swarm: Swarm) -> None:
     async def is_bare() -> bool:
         return not any([await ok(host, "ps", "--quiet") for host in swarm.hosts.members])
 
+    async def has_no_network() -> bool:
+        # `stack rm` orders it; the swarm removes a network once no task is on it.
+        return not await ok(swarm.manager, "network", "ls", "--filter", f"name={NAME}_", "--quiet")
+
     await swarm.until("no container on any node", is_bare, seconds=60)
-    assert (await ok(swarm.manager, "network", "ls", "--filter", f"name={NAME}_", "--quiet")) == ""
+    await swarm.until("no network of ours", has_no_network, seconds=60)
     volumes = await ok(swarm.manager, "volume", "ls", "--quiet", "--filter", f"name={NAME}_")
     assert {f"{NAME}_pg_data", f"{NAME}_home", f"{NAME}_backups"} <= set(volumes.split())
     swarm.github.assert_no_violations()

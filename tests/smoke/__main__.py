@@ -26,7 +26,7 @@ from tests.smoke import readme
 from tests.smoke.checks import Pushes
 from tests.smoke.machine import Machine, MachineError, own_machine, this_machine
 from tests.smoke.stack import ROOT, SmokeError, Stack
-from tests.smoke.story import OLD, STEPS, UPGRADE, Scene
+from tests.smoke.story import AFTER_OLD, STEPS, UPGRADE, Scene
 
 IMAGES = (
     "python:3.13.9-slim-trixie",
@@ -58,10 +58,10 @@ async def smoke(screen: Screen, *, here: bool, by_hand: bool, port: int, keep: b
         left_out = await _story(screen, machine, github, folder, port=port, keep=keep, only=only)
         if only not in UPGRADE:
             return left_out
-        if _has_commit(OLD):
-            await _upgrade(screen, machine, github, folder, port=port)
+        if old := _old_commit():
+            await _upgrade(screen, machine, github, folder, old, port=port)
         else:
-            left_out.append(f"the upgrade: commit {OLD[:12]} is not in this checkout's history")
+            left_out.append(f"the upgrade: this checkout's history does not reach back to before {AFTER_OLD}")
     return left_out
 
 
@@ -104,10 +104,13 @@ async def _started(services: Stack, github: GitHubStandIn, repository: str, sett
     return Scene(github, services, await Pushes.begun(github, services, repository))
 
 
-async def _upgrade(screen: Screen, machine: Machine, github: GitHubStandIn, folder: Path, *, port: int) -> None:
+async def _upgrade(
+    screen: Screen, machine: Machine, github: GitHubStandIn, folder: Path, old: str, *, port: int
+) -> None:
     """Start an older commit's services by its own compose file, run a job, and upgrade by the README's lines."""
     screen.title(UPGRADE)
-    services = _clone(screen, machine, folder / "upgraded", port, OLD)
+    screen.say(_git(ROOT, "show", "--no-patch", "--format=%h of %as: %s", old))
+    services = _clone(screen, machine, folder / "upgraded", port, old)
     try:
         scene = await _started(services, github, "acme/upgraded", {"DRAFTSMAN_ALLOW": "*"})
         await scene.pushes.green(await scene.pushes.push())
@@ -142,9 +145,12 @@ def _clone(screen: Screen, machine: Machine, folder: Path, port: int, commit: st
     return Stack(folder, machine, screen, project=f"draftsman-smoke-{os.getpid()}-{folder.name}", port=port)
 
 
-def _has_commit(commit: str) -> bool:
-    asked = ("git", "-C", ROOT, "cat-file", "-e", f"{commit}^{{commit}}")
-    return subprocess.run(asked, capture_output=True).returncode == 0
+def _old_commit() -> str:
+    """Return the commit to upgrade from, nothing where the history does not reach back to it."""
+    added = ("log", "--diff-filter=A", "--format=%P", "--", AFTER_OLD)
+    asked = subprocess.run(("git", "-C", ROOT, *added), capture_output=True, text=True)
+    # The last line is the oldest; a commit with no parent is where the history ends.
+    return next(iter(reversed(asked.stdout.split("\n")[:-1])), "").partition(" ")[0]
 
 
 def _git(folder: Path, *arguments: str) -> str:
