@@ -67,7 +67,7 @@ async def test_nothing_of_them_is_left() -> None:
             async with hosts(folder) as up:
                 await ok(up.members[0], "run", "--detach", "--init", READY, "sleep", "600")
                 processes, _, namespaces, links = _left(folder, up)
-                assert processes and namespaces and links
+                assert all((processes, namespaces, links))
                 seen.append((folder, up))
                 raise RuntimeError("midway")
 
