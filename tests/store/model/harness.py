@@ -24,7 +24,8 @@ from tests.store.model.oracle import Oracle, demand
 from tests.store.model.turns import Client, Turns
 
 CLIENTS = 4
-_DRAIN_ROUNDS = 200
+_DRAIN_ROUNDS = 5000
+"""Each ends one attempt and one task at most; long histories leave hundreds."""
 
 
 class Harness:
