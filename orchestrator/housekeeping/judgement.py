@@ -14,6 +14,8 @@ from orchestrator.runners.container import LABEL_EPOCH, LABEL_INSTANCE, LABEL_JO
 GRACE_SECONDS = 120.0
 """What was made just now may not be in the store yet, or is being removed by whoever made it."""
 HELPER_SECONDS = 900.0
+FOREIGN_SECONDS = 24 * 3600.0
+"""How long the job of another instance may be: one whose database is another one now never comes for it."""
 LOCAL_SECONDS = 6 * 3600.0
 """How long a `draftsman run` may take: what one that was killed left goes after that."""
 LOCAL_PREFIX = "run-"
@@ -78,6 +80,8 @@ def _why_job(labels: Mapping[str, str], age: float, known: Known) -> str:
         return "older than any job may be"
     if instance.startswith(LOCAL_PREFIX) and age > LOCAL_SECONDS:
         return "left by a `draftsman run` that was killed"
+    if instance != known.instance and age > max(FOREIGN_SECONDS, known.longest_seconds):
+        return "left by an instance that has another database now, or is gone"
     return ""
 
 

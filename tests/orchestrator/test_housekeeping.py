@@ -38,6 +38,7 @@ def _container(name: str, age: float, **labels: str) -> dict[str, Any]:
         (_container("a", 99999, job="running", instance="me"), False),
         (_container("a", 99999, job="ended", instance="another"), False),
         (_container("a", 99999, job="ended"), False),
+        (_container("a", 200_001, job="ended", instance="another"), True),
         (_container("a", 200_001, job="running", instance="me"), True),
         (_container("a", 3600, job="running", instance="me", epoch="1"), False),
         (_container("a", 3600, job="begun-anew", instance="me", epoch="2"), True),

@@ -144,10 +144,11 @@ async def back_up(scene: Scene) -> None:
 
 
 async def move(scene: Scene) -> None:
-    """Somebody comes from `draftsman up` on the same App, with a dump of its database."""
+    """Somebody comes from `draftsman up` on the same App, with a dump of its database, and had nothing in compose."""
     github, address = scene.github, scene.github.webhook_url
-    # A job that goes on is nobody's once the database that knows of it is another one.
     await _idle(scene.stack)
+    await is_tidy(scene)
+    await scene.stack.run("docker compose down --volumes")
     with scratch_folder() as folder:
         async with running(github, folder) as product:
             scene.stack.screen.say("`draftsman up` runs for the same App, with data of its own")
