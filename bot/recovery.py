@@ -153,6 +153,7 @@ class Recovery:
         if walk.unchanged:
             await recovery.keep_read(pool, last_delivery_id=None, last_delivered_at=None)
             return True, 0
+        _tell_of_refused(walk.missed)
         left = await self._keep_all(walk.missed)
         is_too_early = await self._is_too_early(standing, walk, received_at)
         if left:
@@ -280,6 +281,17 @@ class Recovery:
             raise error
         await recovery.compared(self._receiver.pool, standing.now)
         self._compared, self._comparisons = set(), 0
+
+
+def _tell_of_refused(missed: Sequence[Listed]) -> None:
+    """Say that GitHub's own deliveries were refused: whoever else knocks with a wrong signature is told of nowhere."""
+    if refused := sum(item.status == 401 for item in missed):
+        log.warning(
+            "%d deliveries of GitHub's were answered 401 here: GITHUB_WEBHOOK_SECRET is not the secret on the App's "
+            "page, or something in front of Draftsman asks for a login",
+            refused,
+            extra=Alert.WEBHOOK_SECRET_WRONG.extra,
+        )
 
 
 @dataclass(slots=True)

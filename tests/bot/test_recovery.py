@@ -67,6 +67,19 @@ async def test_what_arrived_is_not_fetched(
     assert fetched(github) == sum((await kept(pool)).values())
 
 
+async def test_deliveries_that_were_refused_for_their_signature_are_told_of_and_kept(
+    served: Served, github: GitHubStandIn, app_client: GitHub, pool: Pool[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    github.app.webhook_secret = "of-before"
+    widgets = await github.create_repository("acme/widgets", files={"a.py": "x = 1\n"})
+    shas = {await widgets.commit({"a.py": f"x = {number}\n"}) for number in (2, 3)}
+    with caplog.at_level("WARNING"):
+        await recovery_of(pool, github, app_client).round()
+    assert shas <= await heads_that_run(pool)
+    [told] = [record for record in caplog.records if "answered 401" in record.message]
+    assert vars(told)["alert"] == "webhook-secret-wrong"
+
+
 async def test_a_list_that_did_not_change_costs_nothing(
     github: GitHubStandIn, app_client: GitHub, pool: Pool[Any]
 ) -> None:
