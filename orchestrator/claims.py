@@ -214,7 +214,6 @@ class Claims:
                 outcome = await self._while_held(self._execute(attempt, journal, cancel), holding, attempt)
                 await journal.finish(outcome)
             log.info("attempt %s: %s, %s", attempt.id, outcome.conclusion, outcome.title)
-            await self._release(attempt)
         except LeaseLostError as error:
             # Its job is the other worker's now.
             log.warning("%s", error)
@@ -228,11 +227,24 @@ class Claims:
             goes_on = await self._hand_over(attempt)
             await self._give_back(attempt, _GIVE_BACK_SECONDS, goes_on=goes_on)
             raise
+        else:
+            await self._release_whole(attempt)
         finally:
             holding.cancel()
             # A later claim of the same attempt may be this worker's, too.
             if self._cancels.get(attempt.id) is cancel:
                 del self._cancels[attempt.id]
+
+    async def _release_whole(self, attempt: Attempt) -> None:
+        """Remove what an attempt used that has ended, also where this worker is told to stop meanwhile."""
+        releasing = asyncio.ensure_future(self._release(attempt))
+        try:
+            await asyncio.shield(releasing)
+        except asyncio.CancelledError:
+            await asyncio.wait((releasing,), timeout=_LEAVE_SECONDS)
+            raise
+        finally:
+            releasing.cancel()
 
     async def _while_held(
         self, execution: Awaitable[Outcome], holding: asyncio.Task[None], attempt: Attempt

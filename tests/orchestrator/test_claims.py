@@ -228,6 +228,30 @@ async def test_a_worker_that_stops_gives_its_attempts_back_at_once(pool: Pool[An
     assert done == ["left while preparing"]
 
 
+async def test_a_worker_that_stops_removes_all_of_what_has_ended(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a")
+    begun, removed, left = asyncio.Event(), [], []
+
+    async def execute(_: Attempt, __: Sink, ___: Cancellation) -> Outcome:
+        return SUCCESS
+
+    async def release(attempt: Attempt) -> None:
+        begun.set()
+        await asyncio.sleep(0.2)
+        removed.append(attempt.id)
+
+    async def leave(attempt: Attempt) -> bool:
+        left.append(attempt.id)
+        return True
+
+    claims = asyncio.create_task(Claims(pool, execute, rules(), release=release, leave=leave).run())
+    await begun.wait()
+    claims.cancel()
+    await asyncio.gather(claims, return_exceptions=True)
+    assert (removed, left) == ([attempt_id], [])
+    assert (await finished(pool, attempt_id)).conclusion is Conclusion.SUCCESS
+
+
 @pytest.mark.parametrize(("runs_", "goes_on"), [(True, True), (True, False), (False, True)])
 async def test_what_goes_on_is_kept_for_workers_of_the_same_engine(pool: Pool[Any], runs_: bool, goes_on: bool) -> None:
     started = asyncio.Event()
