@@ -57,9 +57,13 @@ superfluous() {
         }'
 }
 
+# A folder that is there already is somebody's, with the rights that he gave it.
+make_folder() {
+    [ -d "$folder" ] || mkdir -p "$folder"
+}
+
 once() {
-    mkdir -p "$folder"
-    chmod 700 "$folder"
+    make_folder
     new=$folder/.new-$$
     trap 'rm -f "$new"' EXIT
     pg_dump --format=custom --no-password --file="$new" "$database" || fail "pg_dump failed, no dump was made"
@@ -79,7 +83,8 @@ once() {
 when_due() {
     [ "$hours" != 0 ] || return 0
     seconds=$(age)
-    if [ -z "$seconds" ] || [ "$seconds" -ge $((hours * 3600)) ]; then once; fi
+    # One of the future tells nothing: a clock was wrong.
+    if [ -z "$seconds" ] || [ "$seconds" -lt 0 ] || [ "$seconds" -ge $((hours * 3600)) ]; then once; fi
 }
 
 loop() {
@@ -95,6 +100,7 @@ healthy() {
     [ "$hours" != 0 ] || return 0
     seconds=$(age)
     [ -n "$seconds" ] || fail "there is no dump in $folder"
+    [ "$seconds" -ge 0 ] || fail "the newest dump is of the future: this clock, or that of its time, is wrong"
     [ "$seconds" -lt $((hours * 5400)) ] || fail "the newest dump is $((seconds / 3600)) hours old"
 }
 
@@ -115,12 +121,16 @@ restore() {
         fi
     fi
     new=${database}_restored_$$
+    ask postgres "DROP DATABASE IF EXISTS \"$new\""
     ask postgres "CREATE DATABASE \"$new\""
+    trap 'ask postgres "DROP DATABASE IF EXISTS \"$new\""' EXIT
+    trap 'exit 130' INT TERM
     # Into a database beside it: until all is there, nothing has changed.
     if ! pg_restore --no-password --no-owner --exit-on-error --dbname="$new" "$file"; then
-        ask postgres "DROP DATABASE \"$new\""
         fail "the dump could not be restored; nothing has changed"
     fi
+    trap - EXIT INT TERM
+    aside=
     if [ "$there" = 1 ]; then
         if [ "$tables" = 0 ]; then
             ask postgres "DROP DATABASE \"$database\""
@@ -130,14 +140,19 @@ restore() {
             say "what was there is set aside as $aside; when all is well: DROP DATABASE \"$aside\""
         fi
     fi
-    ask postgres "ALTER DATABASE \"$new\" RENAME TO \"$database\""
+    if ! ask postgres "ALTER DATABASE \"$new\" RENAME TO \"$database\""; then
+        [ -z "$aside" ] || ask postgres "ALTER DATABASE \"$aside\" RENAME TO \"$database\""
+        fail "what was restored stands in $new, since it could not take its place: is anything using it?"
+    fi
     say "restored $file; start Draftsman again"
 }
 
 # In its container it starts as root, for a volume or folder that is root's, and goes on as the server's user.
 if [ "$(id -u)" = 0 ] && [ "${BACKUP_USER:-}" ]; then
-    mkdir -p "$folder"
-    chown -R "$BACKUP_USER" "$folder" # with what was copied into it
+    make_folder
+    # Its own, with the dumps that were copied into it; whatever else lies there is not touched.
+    chown "$BACKUP_USER" "$folder"
+    find "$folder" -maxdepth 1 -name '*.dump' -exec chown "$BACKUP_USER" {} +
     command="exec sh '$0'"
     for word in "$@"; do command="$command '$word'"; done
     exec su -s /bin/sh -c "$command" "$BACKUP_USER"

@@ -77,7 +77,11 @@ class Pulse:
 
 
 class LoopWatch:
-    """Ends the process, with every thread's traceback on standard error, where its event loop stands still."""
+    """Ends the process, with every thread's traceback on standard error, where its event loop stands still.
+
+    A thread watches, which says why. It cannot where one long call into C lets no other thread run (a regular
+    expression on hostile text): after three times as long faulthandler's timer, which needs no interpreter, ends it.
+    """
 
     def __init__(self, *, blocked_seconds: float = BLOCKED_SECONDS) -> None:
         self._blocked_seconds = blocked_seconds
@@ -90,8 +94,10 @@ class LoopWatch:
         try:
             while True:
                 self._turns += 1
+                faulthandler.dump_traceback_later(3 * self._blocked_seconds, exit=True)
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
+            faulthandler.cancel_dump_traceback_later()
             self._over.set()
 
     def _look(self) -> None:

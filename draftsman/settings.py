@@ -32,7 +32,7 @@ _LISTS = (
 )
 """Fields that hold several values, parted by commas."""
 
-_OF_DEPLOYMENT = frozenset({"DRAFTSMAN_IMAGE"})
+_OF_DEPLOYMENT = frozenset({"DRAFTSMAN_IMAGE", "DRAFTSMAN_ADMIN_TOKEN_SECRET"})
 """What the files for compose and swarm read and Draftsman does not; it may stand in the same `.env`."""
 
 _HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"

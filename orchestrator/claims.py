@@ -78,8 +78,8 @@ async def _always() -> bool:
 class Claims:
     """The attempts that this worker has taken.
 
-    `leave` does with one what must be done where this worker stops; nothing is taken while `is_ready` says no. `beat`
-    is called each time they are looked after.
+    `leave` does with one what must be done where this worker stops. Nothing is taken while `is_ready` says no, nothing
+    new while `has_room` does. `beat` is called each time they are looked after.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Claims:
         release: Release = _nothing,
         leave: Leave = _leave_nothing,
         is_ready: Callable[[], Awaitable[bool]] = _always,
+        has_room: Callable[[], bool] = lambda: True,
         beat: Beat = no_beat,
     ) -> None:
         self._pool = pool
@@ -98,6 +99,7 @@ class Claims:
         self._release = release
         self._leave = leave
         self._is_ready = is_ready
+        self._has_room = has_room
         self._beat = beat
         self._clock = AwakeClock(longest_step=_BREAK_SECONDS)
         self._looked_at: float | None = None
@@ -173,6 +175,7 @@ class Claims:
                     per_repository=rules.per_repository,
                     admission=rules.admission,
                     offer=rules.offer(),
+                    only_kept=not self._has_room(),
                 )
             except DATABASE_AWAY as error:
                 log.warning("cannot claim, trying again: %r", error, extra=Alert.POSTGRES_AWAY.extra)

@@ -30,24 +30,32 @@ MakeRoom = Callable[[], Awaitable[None]]
 
 
 class DiskRoom:
-    """The room on one engine's disk. `helper` raises EngineError while the engine is away; `busy` counts what runs."""
+    """The room on one engine's disk. `helper` raises EngineError while the engine is away; `busy` counts what runs.
+
+    `looked` is called after each look.
+    """
 
     def __init__(
-        self, helper: Callable[[], Awaitable[Helper]], floor: Floor, *, busy: Callable[[], int], make_room: MakeRoom
+        self,
+        helper: Callable[[], Awaitable[Helper]],
+        floor: Floor,
+        *,
+        busy: Callable[[], int],
+        make_room: MakeRoom,
+        looked: Callable[[], None],
     ) -> None:
         self._helper = helper
         self._floor = floor
         self._busy = busy
         self._make_room = make_room
-        self._looking = asyncio.Lock()
+        self._looked = looked
         self._looked_at: float | None = None
         self.is_short = False
 
-    async def enough(self) -> bool:
-        """Return whether there is room, as far as was seen last."""
-        if self._looked_at is None:
-            await self._look()
-        return not self.is_short
+    @property
+    def is_enough(self) -> bool:
+        """Return whether there is room, as far as was seen last; not before it was looked at."""
+        return self._looked_at is not None and not self.is_short
 
     async def keep(self) -> None:
         """Look after the disk for ever: where it is short of room, upkeep makes some."""
@@ -68,12 +76,10 @@ class DiskRoom:
         return time.monotonic() - self._looked_at >= pause
 
     async def _look(self) -> None:
-        async with self._looking:
-            was_short, found = self.is_short, await self._is_short()
-            self._looked_at = time.monotonic()
-            if found is None:
-                return
-            self.is_short = found
+        was_short, found = self.is_short, await self._is_short()
+        self._looked_at = time.monotonic()
+        self.is_short = was_short if found is None else found
+        self._looked()
         if self.is_short and not was_short:
             log.warning(
                 "this worker takes no runs: less than %.1f GiB are free on the disk of its Docker engine "

@@ -192,4 +192,4 @@ async def _keep_inferred(pool: Pool[Any], attempt: Attempt, order: Order, outcom
 
 
 async def _is_on_default_branch(pool: Pool[Any], attempt: Attempt) -> bool:
-    return Ref(RefKind.BRANCH, attempt.run.repository.default_branch) in await runs.refs_of(pool, attempt.run.id)
+    return await runs.is_named_by(pool, attempt.run.id, Ref(RefKind.BRANCH, attempt.run.repository.default_branch))

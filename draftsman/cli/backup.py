@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from draftsman.settings import Settings
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 600.0
+_FOR_EVER_DAYS = 1_000_000
+_NAME = re.compile(r"draftsman-[0-9]{8}T[0-9]{6}Z\.dump")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Backups:
 
     def dumps(self) -> list[Path]:
         """Return the dumps that are there, newest first."""
-        return sorted(self.folder.glob("draftsman-*.dump"), reverse=True)
+        return _dumps(self.folder)
 
 
 async def of_database(settings: Settings, url: str, *, to: Path | None = None) -> Backups:
@@ -67,7 +70,8 @@ async def of_database(settings: Settings, url: str, *, to: Path | None = None) -
     variables = {
         "BACKUP_DIRECTORY": str(kept.absolute()),
         "BACKUP_HOURS": str(settings.backup_hours),
-        "BACKUP_DAYS": str(settings.backup_days),
+        # Whatever lies in a folder that somebody names for once is his.
+        "BACKUP_DAYS": str(settings.backup_days if to is None else _FOR_EVER_DAYS),
         "BACKUP_WEEKS": str(settings.backup_weeks),
     }
     return Backups(kept, programs.environment_for(url, folder, os.environ) | variables)
@@ -112,11 +116,16 @@ async def restore(settings: Settings, dump: str, *, force: bool) -> int:
 
 def age_of_newest(folder: Path, now: datetime) -> float | None:
     """Return the hours since the newest dump, by its name, None where there is none."""
-    dumps = sorted(folder.glob("draftsman-*.dump"), reverse=True)
+    dumps = _dumps(folder)
     if not dumps:
         return None
     made = datetime.strptime(dumps[0].name, "draftsman-%Y%m%dT%H%M%SZ.dump").replace(tzinfo=UTC)
     return (now - made).total_seconds() / 3600
+
+
+def _dumps(folder: Path) -> list[Path]:
+    """Return the dumps with the names that the script gives, newest first; others are somebody's own."""
+    return sorted((path for path in folder.glob("draftsman-*.dump") if _NAME.fullmatch(path.name)), reverse=True)
 
 
 async def _major(url: str) -> int:

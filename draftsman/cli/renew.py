@@ -46,12 +46,14 @@ async def renew_images(settings: Settings, *, dry_run: bool, as_json: bool) -> i
     return 0
 
 
-async def renew_at_night(pool: Pool[Any], engine_tools: EngineTools, *, busy: Callable[[], int], actor: str) -> None:
-    """Renew what is due, one image at a time, whenever no attempt is executed. It raises nothing."""
+async def renew_at_night(
+    pool: Pool[Any], engine_tools: EngineTools, *, may_build: Callable[[], bool], actor: str
+) -> None:
+    """Renew what is due, one image at a time, whenever the worker may build for it. It raises nothing."""
 
     async def idle() -> None:
         async with asyncio.timeout(_BUSY_HOURS * 3600):
-            while busy():  # noqa: ASYNC110 - nobody says when a slot is free
+            while not may_build():  # noqa: ASYNC110 - nobody says when a slot is free
                 await asyncio.sleep(_IDLE_SECONDS)
 
     try:
@@ -63,7 +65,7 @@ async def renew_at_night(pool: Pool[Any], engine_tools: EngineTools, *, busy: Ca
         if done:
             await audit.record(pool, actor=actor, action="images.renewed", images=[asdict(one) for one in done])
     except TimeoutError:
-        log.warning("images are not renewed tonight: this worker was never idle")
+        log.warning("images are not renewed tonight: this worker was busy, drained or short of disk all the time")
     except (DraftsmanError, *DATABASE_AWAY, *DATABASE_REFUSED) as error:
         log.error("images are not renewed tonight: %s", error)
 

@@ -42,6 +42,7 @@ from orchestrator.worker_name import worker_name
 log = logging.getLogger(__name__)
 
 _STRAY_SECONDS = 60
+_ENGINE_SECONDS = 10.0
 _RECONCILE_SECONDS = 10.0
 
 
@@ -57,10 +58,7 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
         AsyncExitStack() as stack,
     ):
         name = stack.enter_context(worker_name(prepare_home(settings) / "workers"))
-        for attempt_id in await leases.give_back_of(pool, name, kept_seconds=settings.hand_over_seconds):
-            log.warning(
-                "attempt %s: taken back, this worker held it when it died", attempt_id, extra=Alert.WORKER_LOST.extra
-            )
+        await _take_back(settings, pool, name)
         engine_tools = EngineTools(settings, pool, stack)
         ready = engine_tools.ready
         if await engine_tools.answers() and settings.job_network != "none":
@@ -72,9 +70,6 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
         async def upkeep(caches: bool) -> None:
             await _clean(settings, engine_tools, pool, name, caches=caches)
 
-        async def has_room() -> bool:
-            return await engine_tools.answers() and await room.enough()
-
         pulse = Pulse()
         claims = Claims(
             pool,
@@ -82,7 +77,8 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             _rules(settings, engine_tools, name),
             release=releaser(ready),
             leave=successor(pool, ready),
-            is_ready=has_room,
+            is_ready=engine_tools.answers,
+            has_room=lambda: room.is_enough,
             beat=pulse.of("claims"),
         )
         room = DiskRoom(
@@ -90,6 +86,7 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             Floor(settings.build_free_mb * 2**20),
             busy=lambda: claims.busy,
             make_room=lambda: upkeep(True),
+            looked=claims.wake,
         )
         presence = Presence(
             pool,
@@ -110,9 +107,15 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
                 urls.redis_url,
                 name,
                 upkeep,
-                lambda: renew_at_night(pool, engine_tools, busy=lambda: claims.busy, actor=f"worker {name}"),
+                lambda: renew_at_night(
+                    pool,
+                    engine_tools,
+                    may_build=lambda: not claims.busy and room.is_enough and not presence.is_drained,
+                    actor=f"worker {name}",
+                ),
             ),
             room.keep(),
+            _watch_engine(engine_tools),
             _remove_strays(settings, engine_tools, pool),
             reconcile_regularly(
                 pool,
@@ -129,6 +132,29 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
             with_parent=with_parent,
         )
     return 0
+
+
+async def _take_back(settings: Settings, pool: Pool[Any], name: str) -> None:
+    """Let go what a worker of this name held when it died."""
+    async with pool.acquire() as connection, connection.transaction():
+        held = await leases.give_back_of(
+            connection,
+            name,
+            max_claims=settings.max_claims,
+            retries=settings.retry_rules,
+            kept_seconds=settings.hand_over_seconds,
+        )
+    for attempt_id in held:
+        log.warning(
+            "attempt %s: taken back, this worker held it when it died", attempt_id, extra=Alert.WORKER_LOST.extra
+        )
+
+
+async def _watch_engine(engine_tools: EngineTools) -> None:
+    """Ask the engine for ever: a worker whose slots are all in use tells of it, too."""
+    while True:
+        await engine_tools.answers()
+        await asyncio.sleep(_ENGINE_SECONDS)
 
 
 def _rules(settings: Settings, engine_tools: EngineTools, name: str) -> ClaimRules:

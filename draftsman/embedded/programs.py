@@ -47,6 +47,9 @@ def libpq_environment(url: str) -> dict[str, str]:
         "PGPASSWORD": asked.get("password") or (unquote(parts.password) if parts.password else None),
         "PGDATABASE": unquote(parts.path.lstrip("/")) or "draftsman",
         "PGSSLMODE": asked.get("sslmode"),
+        "PGSSLROOTCERT": asked.get("sslrootcert"),
+        "PGSSLCERT": asked.get("sslcert"),
+        "PGSSLKEY": asked.get("sslkey"),
     }
     return {name: value for name, value in values.items() if value}
 

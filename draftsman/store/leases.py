@@ -8,6 +8,7 @@ or while a pause holds, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,7 @@ async def claim(
     per_repository: int,
     admission: Admission = EVERYBODY,
     offer: Offer = ANYWHERE,
+    only_kept: bool = False,
 ) -> Attempt | None:
     """Take the next queued attempt, with a lease, or return None where there is none that may start now.
 
@@ -45,14 +47,14 @@ async def claim(
     that of the repository with the fewest attempts under way, and of those the one that had no turn for the longest
     time; inside a repository the oldest. Nothing new is taken while a pause holds or the worker is drained, nothing of
     a repository that needs labels which are not in the `offer`, and an untrusted attempt only where its commit was
-    approved, whichever event asked for it.
+    approved, whichever event asked for it. With `only_kept` nothing new is taken at all.
     """
     async with pool.acquire() as connection, connection.transaction():
         await lock_claims(connection)
         attempt_id = None
         if offer.engine is not None:
             attempt_id = await _claim_kept(connection, owner, lease_seconds, admission, offer)
-        if attempt_id is None:
+        if attempt_id is None and not only_kept:
             attempt_id = await _claim_next(connection, owner, lease_seconds, per_repository, admission, offer)
         return None if attempt_id is None else await get(connection, attempt_id)
 
@@ -250,59 +252,98 @@ async def give_back_lost(
     did not lose it. Where a worker of its engine was heard of lately, one that runs is kept for so long, but for no
     longer than `NEIGHBOURS_SECONDS`: its job may go on there. Returns the ids of those that were lost.
     """
+    return await _lose(db, _RAN_OUT, "", max_claims, retries, min(kept_seconds, NEIGHBOURS_SECONDS))
+
+
+async def give_back_of(
+    db: Database, owner: str, *, max_claims: int, retries: RetryRules = NO_RETRIES, kept_seconds: float = 0
+) -> list[UUID]:
+    """Queue again what an earlier worker of this name held: it is dead, since its name is ours now. Returns the ids.
+
+    It was lost as in `give_back_lost`: an attempt by which its worker dies must not kill it for ever. What ran is kept
+    for so long for workers of its engine, as this is one.
+    """
+    return await _lose(db, _HELD, owner, max_claims, retries, kept_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """How an attempt was lost: by which condition on $1, whose it was, that is seen; who says so, and how."""
+
+    condition: str
+    actor: str
+    action: str
+    is_kept: str
+
+
+_RAN_OUT = _Loss(
+    "lease_expires < now() AND $1::text = ''",
+    "'reconciler'",
+    "lease.lost",
+    "EXISTS (SELECT FROM workers w WHERE w.engine = a.engine AND w.stopped_at IS NULL AND w.away_since IS NULL "
+    "AND w.seen_at > now() - $6::interval)",
+)
+_HELD = _Loss("lease_owner = $1", "'worker ' || $1", "attempt.taken_back", "$6::interval IS NOT NULL")
+
+
+async def _lose(
+    db: Database, loss: _Loss, owner: str, max_claims: int, retries: RetryRules, kept_seconds: float
+) -> list[UUID]:
+    lost = f"state IN ('preparing', 'building', 'running') AND {loss.condition}"
     if retries != NO_RETRIES:
         # Whoever steers a run locks it before its attempts: in the other order, each could wait for the other.
         await db.execute(
-            "SELECT 1 FROM runs WHERE id IN (SELECT run_id FROM attempts "
-            "WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now()) ORDER BY id FOR KEY SHARE"
+            f"SELECT 1 FROM runs WHERE id IN (SELECT run_id FROM attempts WHERE {lost}) ORDER BY id FOR KEY SHARE",  # noqa: S608
+            owner,
         )
     ending = await db.fetch(
-        "SELECT id, run_id, number FROM attempts WHERE state IN ('preparing', 'building', 'running') "
-        "AND lease_expires < now() AND cancel_asked IS NULL AND losses + 1 >= $1 FOR NO KEY UPDATE SKIP LOCKED",
+        f"SELECT id, run_id, number FROM attempts WHERE {lost} AND cancel_asked IS NULL AND losses + 1 >= $2 "  # noqa: S608
+        "FOR NO KEY UPDATE SKIP LOCKED",
+        owner,
         max_claims,
     )
     words = {row["id"]: await retrying.last_word(db, row["run_id"], row["number"], retries) for row in ending}
-    lost = await _give_back_lost(db, max_claims, words, min(kept_seconds, NEIGHBOURS_SECONDS))
-    for attempt_id, has_ended in lost.items():
+    found = await _give_back_lost(db, loss, owner, max_claims, words, kept_seconds)
+    for attempt_id, has_ended in found.items():
         if has_ended:
             await retrying.after_loss(db, attempt_id, rules=retries)
-    return list(lost)
+    return list(found)
 
 
 async def _give_back_lost(
-    db: Database, max_claims: int, words: Mapping[UUID, str], kept_seconds: float
+    db: Database, loss: _Loss, owner: str, max_claims: int, words: Mapping[UUID, str], kept_seconds: float
 ) -> dict[UUID, bool]:
     """Return the attempts that were lost, and whether that ended them as an error. `words` are such a one's detail."""
     rows = await db.fetch(
-        """
+        f"""
         WITH lost AS (
             SELECT id, lease_owner, losses + 1 AS losses,
-                   CASE WHEN cancel_asked IS NOT NULL THEN 'cancelled' WHEN losses + 1 >= $1 THEN 'error' END AS ended,
+                   CASE WHEN cancel_asked IS NOT NULL THEN 'cancelled' WHEN losses + 1 >= $2 THEN 'error' END AS ended,
                    CASE WHEN cancel_asked IS NOT NULL THEN 'cancelled ' || cancel_asked
-                        WHEN losses + 1 >= $1 THEN 'the worker was lost ' || losses + 1
+                        WHEN losses + 1 >= $2 THEN 'the worker was lost ' || losses + 1
                              || CASE losses WHEN 0 THEN ' time' ELSE ' times' END || ' while it ran this' END AS title
             FROM attempts
-            WHERE state IN ('preparing', 'building', 'running') AND lease_expires < now() FOR NO KEY UPDATE SKIP LOCKED
+            WHERE state IN ('preparing', 'building', 'running') AND {loss.condition} FOR NO KEY UPDATE SKIP LOCKED
         ), ended AS (
             UPDATE attempts a SET
                 losses = lost.losses, conclusion = lost.ended, title = lost.title,
                 cause = CASE WHEN lost.ended = 'error' THEN 'worker' END,
-                detail = (SELECT w.detail FROM unnest($2::uuid[], $3::text[]) AS w (id, detail)
+                detail = (SELECT w.detail FROM unnest($3::uuid[], $4::text[]) AS w (id, detail)
                           WHERE w.id = a.id AND lost.ended = 'error'),
                 state = CASE WHEN lost.ended IS NULL THEN 'queued' ELSE 'finished' END,
                 finished_at = CASE WHEN lost.ended IS NOT NULL THEN now() END,
-                kept_until = CASE WHEN lost.ended IS NULL AND a.state = 'running' AND $4 > interval '0 s' AND EXISTS (
-                    SELECT FROM workers w WHERE w.engine = a.engine AND w.stopped_at IS NULL AND w.away_since IS NULL
-                    AND w.seen_at > now() - $5::interval) THEN now() + $4 END,
+                kept_until = CASE WHEN lost.ended IS NULL AND a.state = 'running' AND $5 > interval '0 s'
+                    AND {loss.is_kept} THEN now() + $5 END,
                 lease_owner = NULL, lease_expires = NULL, version = version + 1
             FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, a.conclusion, lost.lease_owner
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'reconciler', 'lease.lost', run_id, id,
+            SELECT {loss.actor}, '{loss.action}', run_id, id,
                    jsonb_build_object('worker', lease_owner, 'now', state) FROM ended
         )
         SELECT id, coalesce(conclusion = 'error', false) AS has_ended FROM ended
-        """,
+        """,  # noqa: S608
+        owner,
         max_claims,
         list(words),
         list(words.values()),
@@ -310,26 +351,3 @@ async def _give_back_lost(
         HEARD_WITHIN,
     )
     return {row["id"]: row["has_ended"] for row in rows}
-
-
-async def give_back_of(db: Database, owner: str, *, kept_seconds: float = 0) -> list[UUID]:
-    """Queue again what an earlier worker of this name held: it is dead, since its name is ours now. Returns the ids.
-
-    What ran is kept for so long for workers of its engine, as this is one.
-    """
-    rows = await db.fetch(
-        f"""
-        WITH given AS (
-            UPDATE attempts SET {_BACK}
-            WHERE lease_owner = $1 AND state = ANY($2) RETURNING id, run_id, state
-        ), audited AS (
-            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $1, 'attempt.taken_back', run_id, id, jsonb_build_object('now', state) FROM given
-        )
-        SELECT id FROM given
-        """,  # noqa: S608
-        owner,
-        list(ACTIVE_STATES),
-        timedelta(seconds=kept_seconds),
-    )
-    return [row["id"] for row in rows]

@@ -294,6 +294,17 @@ async def is_tested_merged(db: Database, repository_id: int, head_sha: str) -> b
     return found
 
 
+async def is_named_by(db: Database, run_id: UUID, ref: Ref) -> bool:
+    """Return whether the ref names the run's commit now: a newer one may have taken its place."""
+    named: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM run_refs WHERE run_id = $1 AND kind = $2 AND name = $3 AND is_current)",
+        run_id,
+        ref.kind,
+        ref.name,
+    )
+    return named
+
+
 async def refs_of(db: Database, run_id: UUID) -> list[Ref]:
     """Return the names that want this commit checked, oldest first."""
     rows = await db.fetch("SELECT kind, name FROM run_refs WHERE run_id = $1 ORDER BY created_at, name", run_id)

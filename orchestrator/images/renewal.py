@@ -65,14 +65,15 @@ async def renew(
     oldest = now - timedelta(seconds=shop.settings.max_age_seconds)
     done = []
     for one in await images.stale(pool, engine=engine, built_before=oldest, used_after=now - USED_WITHIN):
+        if idle is not None and not dry_run:
+            await idle()
+        # Only now: a push may have come while that was waited for.
         wanted = await _wanted(pool, one, mirrors)
         if wanted is None:
             continue
         if dry_run:
             done.append(Renewal(one.repo, one.tag))
             continue
-        if idle is not None:
-            await idle()
         done.append(await _renew(pool, shop, one, wanted))
     return done
 

@@ -1,4 +1,4 @@
-"""Remembers builds in Postgres, for all workers on one engine, or with one registry. Without it, builds go on."""
+"""Remembers builds in Postgres, for all workers on one engine, and what engines share. Without it, builds go on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ log = logging.getLogger(__name__)
 
 
 class StoredRecords:
-    """What is remembered of the builds of one engine; with a `registry` (its address), of all engines that share it."""
+    """What is remembered of the builds of one engine, and with a `registry` (its address) of what engines share.
+
+    A build that failed is one engine's: another may have the memory, or the time, that this one lacks.
+    """
 
     def __init__(self, pool: Pool[Any], engine: str, *, registry: str = "") -> None:
         self._pool = pool
-        self._engine = f"registry {registry}" if registry else engine
+        self._engine = engine
         self._registry = registry
 
     async def failure(self, key: str) -> KeptFailure | None:

@@ -55,22 +55,29 @@ async def test_nothing_is_taken_before_there_is_room_again(
         calls.append("upkeep")
         disk.free()
 
-    room = DiskRoom(found, FLOOR, busy=lambda: 0, make_room=make_room)
-    assert await room.enough()
-    disk.fill()
+    room = DiskRoom(found, FLOOR, busy=lambda: 0, make_room=make_room, looked=lambda: None)
+
+    def is_enough() -> bool:
+        return room.is_enough
+
+    assert not is_enough()  # nothing is known yet
     keeping = asyncio.create_task(room.keep())
     try:
         async with asyncio.timeout(60):
+            while not is_enough():
+                await asyncio.sleep(0.1)
+        disk.fill()
+        async with asyncio.timeout(60):
             while not calls:
                 await asyncio.sleep(0.1)
-            while not await room.enough():
+            while not is_enough():
                 await asyncio.sleep(0.1)
         assert "less than 0.2 GiB are free on the disk of its Docker engine" in caplog.text
         assert "there is room on the disk of the Docker engine again" in caplog.text
         # What stays short is not cleaned again and again.
         disk.fill()
         async with asyncio.timeout(60):
-            while await room.enough():
+            while is_enough():
                 await asyncio.sleep(0.1)
         await asyncio.sleep(2)
         assert (calls, room.is_short) == (["upkeep"], True)

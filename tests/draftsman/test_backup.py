@@ -140,6 +140,28 @@ async def test_a_dump_is_made_when_one_is_due_and_its_age_is_its_health(backups:
     assert len(backups.dumps()) == 2
 
 
+@pytest.mark.services
+async def test_a_folder_that_is_somebodys_keeps_its_rights_and_what_lies_in_it(backups: Backups) -> None:
+    backups.folder.mkdir(parents=True, exist_ok=True)
+    backups.folder.chmod(0o755)
+    (backups.folder / "draftsman-before-upgrade.dump").touch()
+    await backups.run("once")
+    assert backups.folder.stat().st_mode & 0o777 == 0o755
+    [made] = backups.dumps()
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert age_of_newest(backups.folder, datetime.now(UTC)) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.services
+async def test_a_dump_of_the_future_is_no_backup(backups: Backups) -> None:
+    backups.folder.mkdir(parents=True, exist_ok=True)
+    (backups.folder / "draftsman-20990101T000000Z.dump").touch()
+    with pytest.raises(HostError, match="of the future"):
+        await backups.run("healthy")
+    await backups.run("when-due")
+    assert len(backups.dumps()) == 2
+
+
 @pytest.mark.parametrize("shell", [name for name in ("dash", "bash", "busybox") if shutil.which(name)])
 @pytest.mark.parametrize(
     ("made", "young", "old"),

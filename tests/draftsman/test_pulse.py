@@ -64,6 +64,12 @@ def test_an_event_loop_that_stands_still_ends_the_process_and_says_where() -> No
     assert "in main" in ended.stderr
 
 
+def test_a_call_that_lets_no_other_thread_run_ends_the_process_too() -> None:
+    ended = _watched("await asyncio.sleep(0)\nimport re\nre.fullmatch('(a+)+b', 'a' * 40)  # years")
+    assert ended.returncode not in (0, None)
+    assert "in main" in ended.stderr
+
+
 def test_an_event_loop_that_turns_goes_on() -> None:
     ended = _watched("await asyncio.sleep(3)\nprint('done')")
     assert (ended.returncode, ended.stdout) == (0, "done\n")

@@ -199,13 +199,20 @@ def test_proxies_reach_tools_in_both_spellings() -> None:
 def test_the_example_file_lists_every_setting_and_no_other() -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
     listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text, flags=re.MULTILINE)
-    assert sorted(listed) == sorted({*environment_names().values(), *_of_compose()})
+    assert sorted(listed) == sorted(
+        {*environment_names().values(), *_of_compose(), *_of_more_machines(), "COMPOSE_FILE"}
+    )
 
 
-def _of_compose() -> set[str]:
+def _of_compose(file: str = "docker-compose.yml") -> set[str]:
     """Return the names that compose alone reads, by its own file."""
-    names = set(re.findall(r"\$\{([A-Z][A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    names = set(re.findall(r"\$\{([A-Z][A-Z0-9_]+)", (ROOT / file).read_text("utf-8")))
     return names - set(environment_names().values())
+
+
+def _of_more_machines() -> set[str]:
+    files = ("docker-compose.shared.yml", "docker-compose.worker.yml", "docker-stack.yml")
+    return set().union(*map(_of_compose, files))
 
 
 def test_the_example_file_shows_the_defaults_of_compose() -> None:
@@ -225,7 +232,11 @@ def test_the_example_file_shows_the_defaults() -> None:
     shown = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.+)$", text, flags=re.MULTILINE))
     examples = {"DATABASE_URL", "REDIS_URL", "DOCKER_HOST", "DRAFTSMAN_PUBLIC_URL"}
     examples |= {"DRAFTSMAN_JOB_MOST", "DRAFTSMAN_FENCE_ALLOW", "DRAFTSMAN_REGISTRY"}
-    given = {name: value for name, value in shown.items() if name not in examples | _of_compose()}
+    given = {
+        name: value
+        for name, value in shown.items()
+        if name not in examples | _of_compose() | _of_more_machines() | {"COMPOSE_FILE"}
+    }
     assert given
     assert load(given) == Settings()
 

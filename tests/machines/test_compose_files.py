@@ -52,6 +52,11 @@ ALONE = {
 }
 
 
+def test_a_further_machine_has_a_worker_and_nothing_else_of_the_first_ones() -> None:
+    listed = compose(FURTHER, "config", "--services", **ALONE)
+    assert listed.stdout.split() == ["worker"], listed.stderr
+
+
 def test_postgres_and_redis_listen_at_the_private_address_alone_and_everybody_knows_the_password() -> None:
     services = configured(FIRST, **SHARED)
     for name in ("postgres", "redis"):

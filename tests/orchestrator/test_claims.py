@@ -385,11 +385,49 @@ async def test_a_cancel_ends_what_is_queued_at_once_and_reaches_what_is_under_wa
     assert not await attempts.ask_cancel(pool, running, by="bob", reason="by bob")
 
 
+async def test_an_attempt_that_kills_its_worker_does_so_no_more_often_than_it_may(pool: Pool[Any]) -> None:
+    attempt_id = await queue_run(pool, "a")
+    for _ in range(3):
+        assert await claim(pool, "w1") is not None
+        assert await leases.give_back_of(pool, "w1", max_claims=3) == [attempt_id]
+    assert await claim(pool, "w1") is None
+    ended = await finished(pool, attempt_id)
+    assert (ended.conclusion, ended.title) == (Conclusion.ERROR, "the worker was lost 3 times while it ran this")
+
+
+async def test_while_the_disk_is_short_what_goes_on_is_taken_up_and_nothing_new(pool: Pool[Any]) -> None:
+    kept = await queue_run(pool, "a")
+    held = await leases.claim(pool, owner="w1", lease_seconds=30, per_repository=2, offer=Offer(engine="e"))
+    assert held is not None
+    await attempts.enter(pool, held, RunState.RUNNING, owner="w1")
+    await leases.give_back(pool, held, owner="w1", kept_seconds=60)
+    new = await queue_run(pool, "b")
+    executed = []
+
+    async def execute(attempt: Attempt, _: Sink, __: Cancellation) -> Outcome:
+        executed.append(attempt.id)
+        return SUCCESS
+
+    offering = replace(rules(), offer=lambda: Offer(engine="e"))
+    has_room = asyncio.Event()
+    claims = Claims(pool, execute, offering, has_room=has_room.is_set)
+    running = asyncio.create_task(claims.run())
+    await finished(pool, kept)
+    claims.wake()
+    await asyncio.sleep(0.5)
+    assert executed == [kept]
+    has_room.set()
+    claims.wake()
+    await finished(pool, new)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_worker_takes_back_what_it_held_when_it_died(pool: Pool[Any]) -> None:
     attempt_id = await queue_run(pool, "a")
     assert await claim(pool, "w1") is not None
-    assert await leases.give_back_of(pool, "w2") == []
-    assert await leases.give_back_of(pool, "w1") == [attempt_id]
+    assert await leases.give_back_of(pool, "w2", max_claims=3) == []
+    assert await leases.give_back_of(pool, "w1", max_claims=3) == [attempt_id]
     again = await claim(pool, "w1")
     assert again is not None
     assert again.epoch == 2

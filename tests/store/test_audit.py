@@ -118,7 +118,7 @@ async def test_what_is_superseded_lost_and_given_back(transitions: Pool[Any]) ->
     assert attempt is not None
     await leases.give_back(transitions, attempt, owner="w2")
     await leases.claim(transitions, owner="w3", lease_seconds=30, per_repository=2)
-    await leases.give_back_of(transitions, "w3")
+    await leases.give_back_of(transitions, "w3", max_claims=3)
     async with transitions.acquire() as connection, connection.transaction():
         ref = Ref(RefKind.BRANCH, "main")
         await refs.release(connection, 7, ref, head_sha="b" * 40, by="delivery", reason="(superseded by bbbbbbb)")

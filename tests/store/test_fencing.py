@@ -89,7 +89,7 @@ async def test_what_somebody_cancelled_is_not_queued_again_where_its_worker_goes
     elif way == "given back":
         await leases.give_back(pool, attempt, owner="w1")
     else:
-        await leases.give_back_of(pool, "w1")
+        await leases.give_back_of(pool, "w1", max_claims=3)
     [ended] = await attempts.of_run(pool, started.run_id)
     assert (ended.state, ended.conclusion, ended.title) == (
         RunState.FINISHED,

@@ -124,7 +124,7 @@ async def test_one_that_somebody_cancelled_ends(pool: Pool[Any]) -> None:
 async def test_a_worker_that_died_finds_what_it_ran_when_it_is_back(pool: Pool[Any]) -> None:
     await push(pool, 1, 0)
     attempt = await running(pool)
-    assert await leases.give_back_of(pool, "w1", kept_seconds=60) == [attempt.id]
+    assert await leases.give_back_of(pool, "w1", max_claims=3, kept_seconds=60) == [attempt.id]
     assert await claim(pool, owner="w2", offer=ELSEWHERE) is None
     assert await claim(pool, owner="w1", offer=HERE) is not None
 

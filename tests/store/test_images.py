@@ -81,11 +81,11 @@ async def test_the_base_branchs_image_is_known_by_dockerfile_and_platform(pool: 
     assert await records.base_key("acme/widgets", "base-1", "linux/amd64") is None
 
 
-async def test_with_a_registry_a_failure_is_that_of_all_engines(pool: Pool[Any]) -> None:
+async def test_a_failure_is_one_engines_with_a_registry_too(pool: Pool[Any]) -> None:
     one, other = (StoredRecords(pool, engine, registry="r.example.com") for engine in ("engine-1", "engine-2"))
-    await one.keep_failure("key", "acme/widgets", BuildError("did not build"))
-    assert await other.failure("key") is not None
-    assert await StoredRecords(pool, "engine-1").failure("key") is None
+    await one.keep_failure("key", "acme/widgets", BuildError("killed for want of memory"))
+    assert await one.failure("key") is not None
+    assert await other.failure("key") is None
 
 
 async def test_an_image_that_another_engine_renewed_is_due_as_late_as_there(pool: Pool[Any]) -> None:

@@ -263,7 +263,15 @@ async def _lose(client: Client, world: World, which: int, how: int) -> None:
 
 
 async def _take_back(client: Client, world: World, which: int, how: int) -> None:
-    await leases.give_back_of(client, OWNERS[which % len(OWNERS)], kept_seconds=how % 2 * KEPT_SECONDS)
+    retries = RetryRules(retries=how % 3, seconds=0)
+    async with client.transaction():
+        await leases.give_back_of(
+            client,
+            OWNERS[which % len(OWNERS)],
+            max_claims=MAX_CLAIMS,
+            retries=retries,
+            kept_seconds=how % 2 * KEPT_SECONDS,
+        )
 
 
 async def _release(client: Client, world: World, which: int, how: int) -> None:
