@@ -78,6 +78,11 @@ def _lost(subject: str, detail: Detail) -> str:
     return f"{subject} lost its worker {detail.get('worker', '')}: {then}"
 
 
+def _taken_back(subject: str, detail: Detail) -> str:
+    then = "ends" if detail.get("now") == "finished" else "is queued again"
+    return f"{subject} {then}: its worker was dead, and is back"
+
+
 def _asked_to_end(subject: str, detail: Detail) -> str:
     return f"{subject} is to end: cancelled {detail.get('reason', '')}".rstrip()
 
@@ -130,7 +135,7 @@ _CLAUSES: Mapping[str, Callable[[str, Detail], str]] = {
     "attempt.building": _after("builds its image"),
     "attempt.running": _after("runs its checks"),
     "attempt.given_back": _after("is queued again: its worker stops"),
-    "attempt.taken_back": _after("is queued again: its worker was dead, and is back"),
+    "attempt.taken_back": _taken_back,
     "attempt.cancel_asked": _asked_to_end,
     "attempt.finished": _finished,
     "lease.lost": _lost,

@@ -162,7 +162,10 @@ def _judge_losses(change: Change) -> None:
     if old is None or old["losses"] == new["losses"]:
         return
     demand(new["losses"] == old["losses"] + 1, "more than one loss at once", change)
-    demand(datetime.fromisoformat(old["lease_expires"]) < change.at, "a lease was lost that was good", change)
+    # A worker that has the name of another one knows that it is dead.
+    is_over_by_time = datetime.fromisoformat(old["lease_expires"]) < change.at
+    is_dead = change.operation.get("kind") == "take back"
+    demand(is_over_by_time or is_dead, "a lease was lost that was good", change)
     demand(new["losses"] <= MAX_CLAIMS, "more losses than are allowed", change)
     is_over = new["losses"] == MAX_CLAIMS or new["cancel_asked"] is not None
     demand((new["state"] == "finished") == is_over, "ended too early, or tried too often", change)
