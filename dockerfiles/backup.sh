@@ -42,7 +42,7 @@ calendar='
 # Seconds since the newest dump, by its name: files may be copied about. Empty where there is none.
 age() {
     dumps | head -n 1 | awk -v now="$(date -u +%Y%m%d%H%M%S)" "$calendar"'
-        { gsub(/[^0-9]/, ""); print seconds(now) - seconds($0) }'
+        { gsub(/[^0-9]/, ""); printf "%.0f\n", seconds(now) - seconds($0) }'
 }
 
 # Of all dumps, newest first: those that are the newest neither of one of the last days nor of one of the last weeks.
