@@ -80,7 +80,7 @@ class LoopWatch:
     """Ends the process, with every thread's traceback on standard error, where its event loop stands still.
 
     A thread watches, which says why. It cannot where one long call into C lets no other thread run (a regular
-    expression on hostile text): after three times as long faulthandler's timer, which needs no interpreter, ends it.
+    expression on hostile text): after twice as long faulthandler's timer, which needs no interpreter, ends it.
     """
 
     def __init__(self, *, blocked_seconds: float = BLOCKED_SECONDS) -> None:
@@ -91,10 +91,12 @@ class LoopWatch:
     async def watch(self) -> None:
         """Watch until cancelled."""
         threading.Thread(target=self._look, name="loop watch", daemon=True).start()
+        # Later than the thread, which says more, in any case.
+        latest = 2 * self._blocked_seconds + 5 * _LOOK_SECONDS
         try:
             while True:
                 self._turns += 1
-                faulthandler.dump_traceback_later(3 * self._blocked_seconds, exit=True)
+                faulthandler.dump_traceback_later(latest, exit=True)
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
             faulthandler.cancel_dump_traceback_later()
