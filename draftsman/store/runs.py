@@ -295,14 +295,18 @@ async def is_tested_merged(db: Database, repository_id: int, head_sha: str) -> b
 
 
 async def is_named_by(db: Database, run_id: UUID, ref: Ref) -> bool:
-    """Return whether the ref names the run's commit now: a newer one may have taken its place."""
-    named: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM run_refs WHERE run_id = $1 AND kind = $2 AND name = $3 AND is_current)",
+    """Return whether the run's commit is the one that the ref was last known to name.
+
+    Every commit of a default branch stays wanted; its newest one alone says what the branch is.
+    """
+    newest: UUID | None = await db.fetchval(
+        "SELECT n.run_id FROM run_refs n WHERE n.repository_id = (SELECT repository_id FROM runs WHERE id = $1) "
+        "AND n.kind = $2 AND n.name = $3 AND n.is_current ORDER BY n.created_at DESC LIMIT 1",
         run_id,
         ref.kind,
-        ref.name,
+        clean(ref.name),
     )
-    return named
+    return newest == run_id
 
 
 async def refs_of(db: Database, run_id: UUID) -> list[Ref]:

@@ -208,6 +208,8 @@ def test_the_programs_reach_what_a_url_names() -> None:
         "PGUSER": "draftsman",
         "PGDATABASE": "draftsman",
     }
+    verified = libpq_environment("postgresql://d@db/d?sslmode=verify-full&sslrootcert=/etc/ca.pem")
+    assert verified["PGSSLROOTCERT"] == "/etc/ca.pem"
     assert libpq_environment("postgresql://a%40b:p%2Fw@db.example.com:6432/other?sslmode=require") == {
         "PGHOST": "db.example.com",
         "PGPORT": "6432",

@@ -238,6 +238,15 @@ async def test_every_change_is_in_the_audit_trail_and_notified(pool: Pool[Any], 
     await listener.close()
 
 
+async def test_a_branch_names_its_newest_commit_alone(pool: Pool[Any]) -> None:
+    first = await start(pool, wanted(1))
+    assert await runs.is_named_by(pool, first.run_id, Ref(RefKind.BRANCH, "main"))
+    second = await start(pool, wanted(2))
+    named = [await runs.is_named_by(pool, one.run_id, Ref(RefKind.BRANCH, "main")) for one in (first, second)]
+    assert named == [False, True]
+    assert not await runs.is_named_by(pool, second.run_id, Ref(RefKind.PULL_REQUEST, "main"))
+
+
 async def test_what_postgres_cannot_keep_is_replaced(pool: Pool[Any]) -> None:
     started = await start(pool, wanted(branch="a\x00b\ud800"))
     [ref] = await runs.refs_of(pool, started.run_id)
