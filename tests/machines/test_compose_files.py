@@ -37,8 +37,8 @@ def compose(more: str, *arguments: str, project: str = "draftsman", **values: st
     )
 
 
-def configured(more: str, **values: str) -> dict[str, Any]:
-    done = compose(more, "config", "--format", "json", **values)
+def configured(more: str, *arguments: str, **values: str) -> dict[str, Any]:
+    done = compose(more, *arguments, "config", "--format", "json", **values)
     assert done.returncode == 0, done.stderr
     config: dict[str, Any] = json.loads(done.stdout)["services"]
     return config
@@ -61,7 +61,7 @@ def test_postgres_and_redis_listen_at_the_private_address_alone_and_everybody_kn
     services = configured(FIRST, **SHARED)
     for name in ("postgres", "redis"):
         assert [port["host_ip"] for port in services[name]["ports"]] == ["127.0.0.1"]
-    plain = configured(FURTHER, **ALONE)
+    plain = configured(FURTHER, "--profile", "first-machine", **ALONE)
     # Said again there, since a list takes another's place.
     assert services["redis"]["command"][:-2] == plain["redis"]["command"]
     for name in ("api", "worker", "migrate"):
