@@ -30,6 +30,8 @@ NEEDY = {
 UPGRADE = "upgrade: from an image and a database of a commit of long ago"
 
 _CUT_SECONDS = 45.0
+_UPKEEP_SECONDS = 240.0
+"""What a crash left that was made for a job is removed when it is two minutes old, and is looked for every minute."""
 _SLOW = 12
 """Seconds of a test that something happens to."""
 
@@ -169,7 +171,7 @@ async def move(scene: Scene) -> None:
 
 async def is_tidy(scene: Scene) -> None:
     """Nothing of the jobs is left, and no service said anything about a traceback."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _UPKEEP_SECONDS
     listed = ("ps", "--all", "--filter", "label=draftsman.job", "--format", "{{.Names}} {{.Status}} {{.Labels}}")
     while jobs := await scene.stack.machine.engine.docker(*listed):
         if time.monotonic() > deadline:
