@@ -57,13 +57,8 @@ superfluous() {
         }'
 }
 
-# A folder that is there already is somebody's, with the rights that he gave it.
-make_folder() {
-    [ -d "$folder" ] || mkdir -p "$folder"
-}
-
 once() {
-    make_folder
+    mkdir -p "$folder"
     new=$folder/.new-$$
     trap 'rm -f "$new"' EXIT
     pg_dump --format=custom --no-password --file="$new" "$database" || fail "pg_dump failed, no dump was made"
@@ -149,7 +144,7 @@ restore() {
 
 # In its container it starts as root, for a volume or folder that is root's, and goes on as the server's user.
 if [ "$(id -u)" = 0 ] && [ "${BACKUP_USER:-}" ]; then
-    make_folder
+    mkdir -p "$folder"
     # Its own, with the dumps that were copied into it; whatever else lies there is not touched.
     chown "$BACKUP_USER" "$folder"
     find "$folder" -maxdepth 1 -name '*.dump' -exec chown "$BACKUP_USER" {} +

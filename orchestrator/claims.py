@@ -166,7 +166,8 @@ class Claims:
 
     async def _fill_slots(self) -> None:
         rules = self._rules
-        while len(self._running) < rules.slots and await self._is_ready():
+        # Asked also where no slot is free: it tells others of an engine that is away.
+        while await self._is_ready() and len(self._running) < rules.slots:
             try:
                 attempt = await leases.claim(
                     self._pool,

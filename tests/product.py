@@ -75,6 +75,30 @@ def scratch_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def settings_for(github: GitHubStandIn, folder: Path) -> dict[str, str]:
+    """Return an environment in which Draftsman is the stand-in's App, on a free port, and nothing of ours is inherited.
+
+    The App's key is written into the folder.
+    """
+    port = free_port()
+    key = folder / "private-key.pem"
+    key.write_text(github.app.private_key_pem)
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "REDIS_URL") and not name.startswith(("DRAFTSMAN_", "GITHUB_"))
+    }
+    return inherited | {
+        "DRAFTSMAN_PORT": str(port),
+        "DRAFTSMAN_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "GITHUB_APP_ID": str(github.app.id),
+        "GITHUB_PRIVATE_KEY_FILE": str(key),
+        "GITHUB_WEBHOOK_SECRET": github.app.webhook_secret,
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": github.server_url,
+    }
+
+
 @asynccontextmanager
 async def running(
     github: GitHubStandIn, folder: Path, *, program: Sequence[str] = PROGRAM, **settings: str
@@ -83,31 +107,16 @@ async def running(
 
     `program` is how it is called.
     """
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    key = folder / "private-key.pem"
-    key.write_text(github.app.private_key_pem)
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "REDIS_URL") and not name.startswith(("DRAFTSMAN_", "GITHUB_"))
-    }
-    environment = inherited | {
+    environment = settings_for(github, folder) | {
         "DRAFTSMAN_HOME": str(folder / "data"),
-        "DRAFTSMAN_PORT": str(port),
-        "DRAFTSMAN_PUBLIC_URL": address,
         "DRAFTSMAN_ALLOW": "*",
         # One installation has the events of many tests within a minute.
         "DRAFTSMAN_CREATIONS_A_MINUTE": "100000",
         "DRAFTSMAN_POINTS_A_MINUTE": "1000000",
         "DRAFTSMAN_LOG_LEVEL": "warning",
-        "GITHUB_APP_ID": str(github.app.id),
-        "GITHUB_PRIVATE_KEY_FILE": str(key),
-        "GITHUB_WEBHOOK_SECRET": github.app.webhook_secret,
-        "GITHUB_API_URL": github.api_url,
-        "GITHUB_SERVER_URL": github.server_url,
         **settings,
     }
+    address = environment["DRAFTSMAN_PUBLIC_URL"]
     with (folder / "draftsman.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *program, "up", env=environment, cwd=folder, stdout=log, stderr=log

@@ -6,9 +6,12 @@ import asyncio
 import logging
 import socket
 from collections import Counter
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
+from bot.github import GitHub
 from bot.patience import patiently
 from draftsman import __version__
 from draftsman.awake import Vigil
@@ -42,7 +45,6 @@ from orchestrator.worker_name import worker_name
 log = logging.getLogger(__name__)
 
 _STRAY_SECONDS = 60
-_ENGINE_SECONDS = 10.0
 _RECONCILE_SECONDS = 10.0
 
 
@@ -60,78 +62,98 @@ async def worker(settings: Settings, *, with_parent: bool) -> int:
         name = stack.enter_context(worker_name(prepare_home(settings) / "workers"))
         await _take_back(settings, pool, name)
         engine_tools = EngineTools(settings, pool, stack)
-        ready = engine_tools.ready
         if await engine_tools.answers() and settings.job_network != "none":
-            (await ready()).gate.begin()
-
-        async def contents_token(repository: Repository) -> str:
-            return await patiently(lambda: github.contents_token(repository))
-
-        async def upkeep(caches: bool) -> None:
-            await _clean(settings, engine_tools, pool, name, caches=caches)
-
-        pulse = Pulse()
-        claims = Claims(
-            pool,
-            executor(pool, ready, contents_token, skip_markers=settings.skip_markers),
-            _rules(settings, engine_tools, name),
-            release=releaser(ready),
-            leave=successor(pool, ready),
-            is_ready=engine_tools.answers,
-            has_room=lambda: room.is_enough,
-            beat=pulse.of("claims"),
-        )
-        room = DiskRoom(
-            engine_tools.helper,
-            Floor(settings.build_free_mb * 2**20),
-            busy=lambda: claims.busy,
-            make_room=lambda: upkeep(True),
-            looked=claims.wake,
-        )
-        presence = Presence(
-            pool,
-            _present(settings, name),
-            busy=lambda: claims.busy,
-            engine=engine_tools.engine_known,
-            is_engine_away=lambda: engine_tools.is_away,
-            is_disk_short=lambda: room.is_short,
-            labels=engine_tools.labels,
-        )
-        await presence.begin()
-        await until_told(
-            claims.run(),
-            presence.keep(),
-            listen(urls.redis_url, claims),
-            hear(urls.redis_url, claims),
-            keep_up(
-                urls.redis_url,
-                name,
-                upkeep,
-                lambda: renew_at_night(
-                    pool,
-                    engine_tools,
-                    may_build=lambda: not claims.busy and room.is_enough and not presence.is_drained,
-                    actor=f"worker {name}",
-                ),
-            ),
-            room.keep(),
-            _watch_engine(engine_tools),
-            _remove_strays(settings, engine_tools, pool),
-            reconcile_regularly(
-                pool,
-                lambda: _wake(claims, wake_ups),
-                vigil=Vigil(lease_seconds=settings.lease_seconds, every_seconds=_RECONCILE_SECONDS),
-                max_claims=settings.max_claims,
-                retries=settings.retry_rules,
-                hand_over_seconds=settings.hand_over_seconds,
-                beat=pulse.of("reconciling"),
-            ),
-            serve_health(settings.worker_port, lambda: _state(settings, engine_tools, claims, presence, room)),
-            pulse.watch(),
-            LoopWatch().watch(),
-            with_parent=with_parent,
-        )
+            (await engine_tools.ready()).gate.begin()
+        parts = _made(settings, pool, github, engine_tools, name)
+        await parts.presence.begin()
+        loops = _loops(settings, urls.redis_url, wake_ups, pool, engine_tools, parts)
+        await until_told(*loops, with_parent=with_parent)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a worker is made of."""
+
+    claims: Claims
+    room: DiskRoom
+    presence: Presence
+    pulse: Pulse
+
+    def may_build(self) -> bool:
+        """Return whether it may build for nobody's run."""
+        return not self.claims.busy and self.room.is_enough and not self.presence.is_drained
+
+
+def _made(settings: Settings, pool: Pool[Any], github: GitHub, engine_tools: EngineTools, name: str) -> _Parts:
+    ready = engine_tools.ready
+
+    async def contents_token(repository: Repository) -> str:
+        return await patiently(lambda: github.contents_token(repository))
+
+    pulse = Pulse()
+    claims = Claims(
+        pool,
+        executor(pool, ready, contents_token, skip_markers=settings.skip_markers),
+        _rules(settings, engine_tools, name),
+        release=releaser(ready),
+        leave=successor(pool, ready),
+        is_ready=engine_tools.answers,
+        has_room=lambda: room.is_enough,
+        beat=pulse.of("claims"),
+    )
+    room = DiskRoom(
+        engine_tools.helper,
+        Floor(settings.build_free_mb * 2**20),
+        busy=lambda: claims.busy,
+        make_room=lambda: _clean(settings, engine_tools, pool, name, caches=True),
+        looked=claims.wake,
+    )
+    presence = Presence(
+        pool,
+        _present(settings, name),
+        busy=lambda: claims.busy,
+        engine=engine_tools.engine_known,
+        is_engine_away=lambda: engine_tools.is_away,
+        is_disk_short=lambda: room.is_short,
+        labels=engine_tools.labels,
+    )
+    return _Parts(claims, room, presence, pulse)
+
+
+def _loops(
+    settings: Settings, redis_url: str, wake_ups: WakeUps, pool: Pool[Any], engine_tools: EngineTools, parts: _Parts
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what a worker does, all at the same time and for ever."""
+    claims, name = parts.claims, parts.presence.name
+
+    async def upkeep(caches: bool) -> None:
+        await _clean(settings, engine_tools, pool, name, caches=caches)
+
+    async def renew() -> None:
+        await renew_at_night(pool, engine_tools, may_build=parts.may_build, actor=f"worker {name}")
+
+    return [
+        claims.run(),
+        parts.presence.keep(),
+        listen(redis_url, claims),
+        hear(redis_url, claims),
+        keep_up(redis_url, name, upkeep, renew),
+        parts.room.keep(),
+        _remove_strays(settings, engine_tools, pool),
+        reconcile_regularly(
+            pool,
+            lambda: _wake(claims, wake_ups),
+            vigil=Vigil(lease_seconds=settings.lease_seconds, every_seconds=_RECONCILE_SECONDS),
+            max_claims=settings.max_claims,
+            retries=settings.retry_rules,
+            hand_over_seconds=settings.hand_over_seconds,
+            beat=parts.pulse.of("reconciling"),
+        ),
+        serve_health(settings.worker_port, lambda: _state(settings, engine_tools, parts)),
+        parts.pulse.watch(),
+        LoopWatch().watch(),
+    ]
 
 
 async def _take_back(settings: Settings, pool: Pool[Any], name: str) -> None:
@@ -150,13 +172,6 @@ async def _take_back(settings: Settings, pool: Pool[Any], name: str) -> None:
         )
 
 
-async def _watch_engine(engine_tools: EngineTools) -> None:
-    """Ask the engine for ever: a worker whose slots are all in use tells of it, too."""
-    while True:
-        await engine_tools.answers()
-        await asyncio.sleep(_ENGINE_SECONDS)
-
-
 def _rules(settings: Settings, engine_tools: EngineTools, name: str) -> ClaimRules:
     return ClaimRules(
         owner=name,
@@ -172,17 +187,15 @@ def _rules(settings: Settings, engine_tools: EngineTools, name: str) -> ClaimRul
     )
 
 
-def _state(
-    settings: Settings, engine_tools: EngineTools, claims: Claims, presence: Presence, room: DiskRoom
-) -> WorkerState:
+def _state(settings: Settings, engine_tools: EngineTools, parts: _Parts) -> WorkerState:
     return WorkerState(
-        name=presence.name,
+        name=parts.presence.name,
         slots=settings.job_slots,
-        busy=claims.busy,
+        busy=parts.claims.busy,
         engine=not engine_tools.is_away,
-        room=not room.is_short,
-        drained=presence.is_drained,
-        looked_seconds_ago=claims.seconds_since_look(),
+        room=not parts.room.is_short,
+        drained=parts.presence.is_drained,
+        looked_seconds_ago=parts.claims.seconds_since_look(),
     )
 
 

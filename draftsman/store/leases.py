@@ -8,7 +8,6 @@ or while a pause holds, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -95,47 +94,12 @@ _TAKEN = """
 """
 
 
-async def _claim_kept(
-    db: Database, owner: str, lease_seconds: float, admission: Admission, offer: Offer
-) -> UUID | None:
-    """Take an attempt whose job goes on at the engine that is offered. Its slot and its turn it had before."""
-    claimed: UUID | None = await db.fetchval(
-        f"""
-        WITH next AS (
-            SELECT a.id FROM attempts a JOIN repositories p ON p.id = a.repository_id
-            WHERE a.state = 'queued' AND a.engine = $3 AND a.kept_until > now() AND {_ALLOWED}
-              AND {_FITS.format(name="p.full_name", usual="$7", offered="$6")}
-              AND is_admitted(p.full_name, p.installation_id, $4, $5)
-            ORDER BY a.queued_at, a.id LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
-        ), claimed AS (
-            UPDATE attempts a SET {_TAKEN} FROM next WHERE a.id = next.id RETURNING a.id, a.run_id, a.epoch
-        ), audited AS (
-            INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT 'worker ' || $1, 'attempt.claimed', run_id, id, jsonb_build_object('epoch', epoch) FROM claimed
-        )
-        SELECT id FROM claimed
-        """,  # noqa: S608
-        owner,
-        timedelta(seconds=lease_seconds),
-        offer.engine,
-        list(admission.allow),
-        list(admission.deny),
-        list(offer.labels),
-        list(offer.runs_on),
-    )
-    return claimed
-
-
-async def _claim_next(
-    db: Database, owner: str, lease_seconds: float, per_repository: int, admission: Admission, offer: Offer
-) -> UUID | None:
-    # `lanes` finds the head of each repository's line with one probe of the index, however many attempts are in it.
-    # Only those whose turn it may be are looked at further; some of each, and some of all: a row that another
-    # transaction holds just now is passed by.
-    # NO KEY: a row that refers to the attempt and is being written (a check run, say) must not hide it.
-    claimed: UUID | None = await db.fetchval(
-        f"""
-        WITH RECURSIVE lanes AS (
+# `lanes` finds the head of each repository's line with one probe of the index, however many attempts are in it.
+# Only those whose turn it may be are looked at further; some of each, and some of all: a row that another
+# transaction holds just now is passed by.
+# NO KEY: a row that refers to the attempt and is being written (a check run, say) must not hide it.
+_LINE = f"""
+        lanes AS (
             (SELECT a.repository_id, a.id, a.priority, a.created_at FROM attempts a WHERE {_IN_LINE}
              ORDER BY a.repository_id, a.priority DESC, a.created_at, a.id LIMIT 1)
             UNION ALL
@@ -170,13 +134,53 @@ async def _claim_next(
             SELECT a.id FROM heads h JOIN attempts a ON a.id = h.id WHERE a.state = 'queued'
             ORDER BY h.priority DESC, h.running, h.claimed_at NULLS FIRST, h.created_at, h.id
             LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
-        ), claimed AS (
-            UPDATE attempts a SET {_TAKEN} FROM next WHERE a.id = next.id
-            RETURNING a.id, a.run_id, a.repository_id, a.epoch
-        ), turned AS (
+        )"""  # noqa: S608
+
+_TURNED = """, turned AS (
             INSERT INTO claim_turns (repository_id, claimed_at) SELECT repository_id, clock_timestamp() FROM claimed
             ON CONFLICT (repository_id) DO UPDATE SET claimed_at = excluded.claimed_at
-        ), audited AS (
+        )"""
+
+
+async def _claim_kept(
+    db: Database, owner: str, lease_seconds: float, admission: Admission, offer: Offer
+) -> UUID | None:
+    """Take an attempt whose job goes on at the engine that is offered. Its slot and its turn it had before."""
+    line = f"""
+        next AS (
+            SELECT a.id FROM attempts a JOIN repositories p ON p.id = a.repository_id
+            WHERE a.state = 'queued' AND a.engine = $3 AND a.kept_until > now() AND {_ALLOWED}
+              AND {_FITS.format(name="p.full_name", usual="$7", offered="$6")}
+              AND is_admitted(p.full_name, p.installation_id, $4, $5)
+            ORDER BY a.queued_at, a.id LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
+        )"""  # noqa: S608
+    return await _take(db, line, "", owner, lease_seconds, admission, offer)
+
+
+async def _claim_next(
+    db: Database, owner: str, lease_seconds: float, per_repository: int, admission: Admission, offer: Offer
+) -> UUID | None:
+    """Take the attempt whose turn it is."""
+    return await _take(db, _LINE, _TURNED, owner, lease_seconds, admission, offer, per_repository)
+
+
+async def _take(
+    db: Database,
+    line: str,
+    turned: str,
+    owner: str,
+    lease_seconds: float,
+    admission: Admission,
+    offer: Offer,
+    *more: int,
+) -> UUID | None:
+    """Take the attempt that the last part of `line`, named `next`, finds. `more` are its own arguments, from $8 on."""
+    claimed: UUID | None = await db.fetchval(
+        f"""
+        WITH RECURSIVE {line}, claimed AS (
+            UPDATE attempts a SET {_TAKEN} FROM next WHERE a.id = next.id
+            RETURNING a.id, a.run_id, a.repository_id, a.epoch
+        ){turned}, audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
             SELECT 'worker ' || $1, 'attempt.claimed', run_id, id, jsonb_build_object('epoch', epoch) FROM claimed
         )
@@ -189,7 +193,7 @@ async def _claim_next(
         list(admission.deny),
         list(offer.labels),
         list(offer.runs_on),
-        per_repository,
+        *more,
     )
     return claimed
 
@@ -252,7 +256,7 @@ async def give_back_lost(
     did not lose it. Where a worker of its engine was heard of lately, one that runs is kept for so long, but for no
     longer than `NEIGHBOURS_SECONDS`: its job may go on there. Returns the ids of those that were lost.
     """
-    return await _lose(db, _RAN_OUT, "", max_claims, retries, min(kept_seconds, NEIGHBOURS_SECONDS))
+    return await _lose(db, None, max_claims, retries, min(kept_seconds, NEIGHBOURS_SECONDS))
 
 
 async def give_back_of(
@@ -263,47 +267,33 @@ async def give_back_of(
     It was lost as in `give_back_lost`: an attempt by which its worker dies must not kill it for ever. What ran is kept
     for so long for workers of its engine, as this is one.
     """
-    return await _lose(db, _HELD, owner, max_claims, retries, kept_seconds)
+    return await _lose(db, owner, max_claims, retries, kept_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loss:
-    """How an attempt was lost: by which condition on $1, whose it was, that is seen; who says so, and how."""
-
-    condition: str
-    actor: str
-    action: str
-    is_kept: str
-
-
-_RAN_OUT = _Loss(
-    "lease_expires < now() AND $1::text = ''",
-    "'reconciler'",
-    "lease.lost",
-    "EXISTS (SELECT FROM workers w WHERE w.engine = a.engine AND w.stopped_at IS NULL AND w.away_since IS NULL "
-    "AND w.seen_at > now() - $6::interval)",
-)
-_HELD = _Loss("lease_owner = $1", "'worker ' || $1", "attempt.taken_back", "$6::interval IS NOT NULL")
+_LOST = """
+    state IN ('preparing', 'building', 'running')
+    AND (lease_owner = $1 OR ($1::text IS NULL AND lease_expires < now()))
+"""
+"""That the worker of this name held the attempt; without a name, that its lease ran out."""
 
 
 async def _lose(
-    db: Database, loss: _Loss, owner: str, max_claims: int, retries: RetryRules, kept_seconds: float
+    db: Database, owner: str | None, max_claims: int, retries: RetryRules, kept_seconds: float
 ) -> list[UUID]:
-    lost = f"state IN ('preparing', 'building', 'running') AND {loss.condition}"
     if retries != NO_RETRIES:
         # Whoever steers a run locks it before its attempts: in the other order, each could wait for the other.
         await db.execute(
-            f"SELECT 1 FROM runs WHERE id IN (SELECT run_id FROM attempts WHERE {lost}) ORDER BY id FOR KEY SHARE",  # noqa: S608
+            f"SELECT 1 FROM runs WHERE id IN (SELECT run_id FROM attempts WHERE {_LOST}) ORDER BY id FOR KEY SHARE",  # noqa: S608
             owner,
         )
     ending = await db.fetch(
-        f"SELECT id, run_id, number FROM attempts WHERE {lost} AND cancel_asked IS NULL AND losses + 1 >= $2 "  # noqa: S608
+        f"SELECT id, run_id, number FROM attempts WHERE {_LOST} AND cancel_asked IS NULL AND losses + 1 >= $2 "  # noqa: S608
         "FOR NO KEY UPDATE SKIP LOCKED",
         owner,
         max_claims,
     )
     words = {row["id"]: await retrying.last_word(db, row["run_id"], row["number"], retries) for row in ending}
-    found = await _give_back_lost(db, loss, owner, max_claims, words, kept_seconds)
+    found = await _give_back_lost(db, owner, max_claims, words, kept_seconds)
     for attempt_id, has_ended in found.items():
         if has_ended:
             await retrying.after_loss(db, attempt_id, rules=retries)
@@ -311,7 +301,7 @@ async def _lose(
 
 
 async def _give_back_lost(
-    db: Database, loss: _Loss, owner: str, max_claims: int, words: Mapping[UUID, str], kept_seconds: float
+    db: Database, owner: str | None, max_claims: int, words: Mapping[UUID, str], kept_seconds: float
 ) -> dict[UUID, bool]:
     """Return the attempts that were lost, and whether that ended them as an error. `words` are such a one's detail."""
     rows = await db.fetch(
@@ -323,7 +313,7 @@ async def _give_back_lost(
                         WHEN losses + 1 >= $2 THEN 'the worker was lost ' || losses + 1
                              || CASE losses WHEN 0 THEN ' time' ELSE ' times' END || ' while it ran this' END AS title
             FROM attempts
-            WHERE state IN ('preparing', 'building', 'running') AND {loss.condition} FOR NO KEY UPDATE SKIP LOCKED
+            WHERE {_LOST} FOR NO KEY UPDATE SKIP LOCKED
         ), ended AS (
             UPDATE attempts a SET
                 losses = lost.losses, conclusion = lost.ended, title = lost.title,
@@ -333,12 +323,15 @@ async def _give_back_lost(
                 state = CASE WHEN lost.ended IS NULL THEN 'queued' ELSE 'finished' END,
                 finished_at = CASE WHEN lost.ended IS NOT NULL THEN now() END,
                 kept_until = CASE WHEN lost.ended IS NULL AND a.state = 'running' AND $5 > interval '0 s'
-                    AND {loss.is_kept} THEN now() + $5 END,
+                    AND ($1 IS NOT NULL OR EXISTS (
+                        SELECT FROM workers w WHERE w.engine = a.engine AND w.stopped_at IS NULL
+                        AND w.away_since IS NULL AND w.seen_at > now() - $6::interval)) THEN now() + $5 END,
                 lease_owner = NULL, lease_expires = NULL, version = version + 1
             FROM lost WHERE a.id = lost.id RETURNING a.id, a.run_id, a.state, a.conclusion, lost.lease_owner
         ), audited AS (
             INSERT INTO audit_events (actor, action, run_id, attempt_id, detail)
-            SELECT {loss.actor}, '{loss.action}', run_id, id,
+            SELECT coalesce('worker ' || $1, 'reconciler'),
+                   CASE WHEN $1 IS NULL THEN 'lease.lost' ELSE 'attempt.taken_back' END, run_id, id,
                    jsonb_build_object('worker', lease_owner, 'now', state) FROM ended
         )
         SELECT id, coalesce(conclusion = 'error', false) AS has_ended FROM ended

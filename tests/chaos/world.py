@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 import time
@@ -29,7 +28,7 @@ from tests.chaos.program import Program, kept_running
 from tests.chaos.server import Server, started
 from tests.github import GitHubStandIn
 from tests.github.state import Addresses
-from tests.product import free_port
+from tests.product import settings_for
 from tests.scenario.conftest import EVENTS
 
 LEASE_SECONDS = 5.0
@@ -240,7 +239,8 @@ async def opened(
         pool = await database.connect(postgres.url, size=1)
         await migrate(pool)
         pool.terminate()
-        environment = _environment(github, folder, settings or {})
+        own = SETTINGS | {"DRAFTSMAN_HOME": str(folder / "home")} | dict(settings or {})
+        environment = settings_for(github, folder) | own
         lines: dict[str, Lines] = {}
         programs: dict[str, Program] = {}
         for name in ("serve", *WORKERS):
@@ -274,28 +274,6 @@ async def _lines_of(
         "DOCKER_HOST": f"unix://{folder / 'docker'}",
     }
     return Lines(to_postgres, to_redis, to_engine), urls
-
-
-def _environment(github: GitHubStandIn, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    port = free_port()
-    key = folder / "private-key.pem"
-    key.write_text(github.app.private_key_pem)
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "REDIS_URL", "DOCKER_HOST") and not name.startswith(("DRAFTSMAN_", "GITHUB_"))
-    }
-    own = {
-        "DRAFTSMAN_HOME": str(folder / "home"),
-        "DRAFTSMAN_PORT": str(port),
-        "DRAFTSMAN_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "GITHUB_APP_ID": str(github.app.id),
-        "GITHUB_PRIVATE_KEY_FILE": str(key),
-        "GITHUB_WEBHOOK_SECRET": github.app.webhook_secret,
-        "GITHUB_API_URL": github.api_url,
-        "GITHUB_SERVER_URL": github.server_url,
-    }
-    return inherited | SETTINGS | own | dict(settings)
 
 
 def be_generous(github: GitHubStandIn) -> None:

@@ -7,7 +7,6 @@ machine is a host's engine and the worker beside it.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -28,7 +27,7 @@ from tests.chaos.server import Server, started
 from tests.chaos.world import SETTINGS, be_generous
 from tests.github import CheckRun, GitHubStandIn
 from tests.machines.hosts import Host, Hosts, hosts
-from tests.product import free_port
+from tests.product import settings_for
 
 _STARTS_WITHIN = 120.0
 _T = TypeVar("_T")
@@ -205,27 +204,12 @@ async def fleet(
 
 
 def _environment(github: GitHubStandIn, folder: Path, postgres: Server, redis: Server, up: Hosts) -> dict[str, str]:
-    port = free_port()
-    key = folder / "private-key.pem"
-    key.write_text(github.app.private_key_pem)
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "REDIS_URL", "DOCKER_HOST") and not name.startswith(("DRAFTSMAN_", "GITHUB_"))
-    }
     own = {
         "DATABASE_URL": postgres.url,
         "REDIS_URL": redis.url,
-        "DRAFTSMAN_PORT": str(port),
-        "DRAFTSMAN_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "DRAFTSMAN_REGISTRY": f"{up.registry.address}/team",
-        "GITHUB_APP_ID": str(github.app.id),
-        "GITHUB_PRIVATE_KEY_FILE": str(key),
-        "GITHUB_WEBHOOK_SECRET": github.app.webhook_secret,
-        "GITHUB_API_URL": github.api_url,
-        "GITHUB_SERVER_URL": github.server_url,
     }
-    return inherited | SETTINGS | FAST_LEASES | own
+    return settings_for(github, folder) | SETTINGS | FAST_LEASES | own
 
 
 async def _counter(stack: AsyncExitStack, address: str) -> Counter:

@@ -16,10 +16,10 @@ from bot.api.described.schema import (
     fields,
     in_header,
     in_path,
-    is_known,
     listed,
     or_null,
     problems,
+    reads,
 )
 from draftsman.domain.labels import MOST_LABELS
 from draftsman.domain.policy import FIELDS, MOST_TRUSTED, SWITCHES, ApprovalPolicy
@@ -57,7 +57,13 @@ def paths() -> Schema:
     return {
         f"{policies.ROOT}/{{owner}}/{{repo}}": {
             "parameters": [in_path("owner"), in_path("repo")],
-            "get": _read(),
+            "get": reads(
+                "getPolicy",
+                "Read the policy that is in force for a repository, whether it is known here or not",
+                "Policy",
+                what="policy",
+                says="The policy.",
+            ),
             "patch": _patch(),
             "delete": _delete(),
         }
@@ -83,16 +89,6 @@ def schemas() -> Schema:
             {name: or_null(schema) for name, schema in _VALUES.items()},
             "What is set; null gives a field back to the instance.",
         ),
-    }
-
-
-def _read() -> Schema:
-    header, known = is_known("policy")
-    return {
-        "operationId": "getPolicy",
-        "summary": "Read the policy that is in force for a repository, whether it is known here or not",
-        "parameters": [header],
-        "responses": {"200": answers("Policy", "The policy.", "ETag"), **known, **problems(404)},
     }
 
 

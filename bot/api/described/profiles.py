@@ -17,11 +17,11 @@ from bot.api.described.schema import (
     in_header,
     in_path,
     in_query,
-    is_known,
     limit,
     or_null,
     page,
     problems,
+    reads,
 )
 from draftsman.domain import profile_rules as rules
 from draftsman.domain.profile import FIELDS
@@ -112,7 +112,7 @@ def paths() -> Schema:
         profiles.ROOT: {"get": _listing()},
         f"{profiles.ROOT}/{{owner}}/{{repo}}": {
             "parameters": [in_path("owner"), in_path("repo")],
-            "get": _read(),
+            "get": reads("getProfile", "Read a profile", "Profile", what="profile", says="The profile."),
             "put": _put(),
             "patch": _patch(),
             "delete": _delete(),
@@ -140,16 +140,6 @@ def _listing() -> Schema:
             in_query("after", "OWNER/NAME behind which the page begins.", TEXT),
         ],
         "responses": {"200": answers("ProfilePage", "One page, in order of name.", "Link"), **problems()},
-    }
-
-
-def _read() -> Schema:
-    header, known = is_known("profile")
-    return {
-        "operationId": "getProfile",
-        "summary": "Read a profile",
-        "parameters": [header],
-        "responses": {"200": answers("Profile", "The profile.", "ETag"), **known, **problems(404)},
     }
 
 

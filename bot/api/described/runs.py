@@ -21,12 +21,12 @@ from bot.api.described.schema import (
     fields,
     in_path,
     in_query,
-    is_known,
     limit,
     listed,
     or_null,
     page,
     problems,
+    reads,
     ref,
 )
 from draftsman.domain.finding import Level
@@ -82,7 +82,7 @@ def paths() -> Schema:
     number = in_path("number", {"type": "integer", "minimum": 1})
     return {
         runs.ROOT: {"get": _listing()},
-        _RUN: {"parameters": [run], "get": _read("getRun", "Read a run as its newest attempt", "Run")},
+        _RUN: {"parameters": [run], "get": reads("getRun", "Read a run as its newest attempt", "Run")},
         f"{_RUN}/log": {"parameters": [run], "get": _log("getRunLog", "Read the log of a run's newest attempt")},
         f"{_RUN}/rerun": {"parameters": [run], "post": _rerun()},
         f"{_RUN}/cancel": {"parameters": [run], "post": _cancel()},
@@ -91,7 +91,7 @@ def paths() -> Schema:
             "parameters": [run],
             "post": _purge("purgeRun", "Remove the logs of all of a run's attempts"),
         },
-        _ATTEMPT: {"parameters": [run, number], "get": _read("getAttempt", "Read one attempt", "Attempt")},
+        _ATTEMPT: {"parameters": [run, number], "get": reads("getAttempt", "Read one attempt", "Attempt")},
         f"{_ATTEMPT}/log": {"parameters": [run, number], "get": _log("getAttemptLog", "Read the log of an attempt")},
         f"{_ATTEMPT}/purge": {
             "parameters": [run, number],
@@ -209,16 +209,6 @@ def _listing() -> Schema:
             in_query("after", "The run behind which the page begins.", {"type": "string", "format": "uuid"}),
         ],
         "responses": {"200": answers("RunPage", "One page.", "Link"), **problems()},
-    }
-
-
-def _read(name: str, summary: str, schema: str) -> Schema:
-    header, known = is_known("answer")
-    return {
-        "operationId": name,
-        "summary": summary,
-        "parameters": [header],
-        "responses": {"200": answers(schema, "As it is now.", "ETag"), **known, **problems(404)},
     }
 
 

@@ -128,6 +128,17 @@ def is_known(what: str) -> tuple[Schema, dict[str, Schema]]:
     return header, {"304": {"description": "It is the version that the client has."}}
 
 
+def reads(operation: str, summary: str, name: str, *, what: str = "answer", says: str = "As it is now.") -> Schema:
+    """Return the reading of one thing, of which a client may have the version already."""
+    header, known = is_known(what)
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "parameters": [header],
+        "responses": {"200": answers(name, says, "ETag"), **known, **problems(404)},
+    }
+
+
 PROBLEM: Schema = {
     **closed(
         {

@@ -15,12 +15,12 @@ from bot.api.described.schema import (
     closed,
     in_path,
     in_query,
-    is_known,
     limit,
     listed,
     or_null,
     page,
     problems,
+    reads,
     ref,
 )
 
@@ -50,7 +50,10 @@ def paths() -> Schema:
     return {
         trail.AUDIT_ROOT: {"get": _audit()},
         trail.DELIVERIES_ROOT: {"get": _deliveries()},
-        _DELIVERY: {"parameters": [in_path("guid")], "get": _read()},
+        _DELIVERY: {
+            "parameters": [in_path("guid")],
+            "get": reads("getDelivery", "Read what was decided about a delivery, and what it led to", "DeliveryStory"),
+        },
         f"{_DELIVERY}/purge": {"parameters": [in_path("guid")], "post": _purge()},
     }
 
@@ -127,16 +130,6 @@ def _deliveries() -> Schema:
             in_query("after", "The GUID behind which the page begins.", TEXT),
         ],
         "responses": {"200": answers("KeptDeliveryPage", "One page.", "Link"), **problems()},
-    }
-
-
-def _read() -> Schema:
-    header, known = is_known("answer")
-    return {
-        "operationId": "getDelivery",
-        "summary": "Read what was decided about a delivery, and what it led to",
-        "parameters": [header],
-        "responses": {"200": answers("DeliveryStory", "As it is now.", "ETag"), **known, **problems(404)},
     }
 
 
