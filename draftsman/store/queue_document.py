@@ -69,7 +69,7 @@ async def wait_of(db: Database, attempt: Attempt, terms: Terms) -> dict[str, Any
     return None if found is None else wait_document(found[0])
 
 
-def _running(one: Running) -> dict[str, Any]:
+def _attempt(one: Running | Waiter) -> dict[str, Any]:
     return {
         "run_id": str(one.run_id),
         "attempt_id": str(one.attempt_id),
@@ -77,6 +77,12 @@ def _running(one: Running) -> dict[str, Any]:
         "repo": one.repo,
         "sha": one.head_sha,
         "state": one.state,
+    }
+
+
+def _running(one: Running) -> dict[str, Any]:
+    return {
+        **_attempt(one),
         "worker": one.worker,
         "since": None if one.since is None else one.since.isoformat(),
     }
@@ -84,12 +90,7 @@ def _running(one: Running) -> dict[str, Any]:
 
 def _waiter(one: Waiter, wait: Wait) -> dict[str, Any]:
     return {
-        "run_id": str(one.run_id),
-        "attempt_id": str(one.attempt_id),
-        "attempt": one.number,
-        "repo": one.repo,
-        "sha": one.head_sha,
-        "state": one.state,
+        **_attempt(one),
         "place": one.place if wait.cause in LINE_MOVES else None,
         "queued_at": one.queued_at.isoformat(),
         "wait": wait_document(wait),

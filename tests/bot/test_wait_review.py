@@ -63,6 +63,14 @@ async def told_before(pool: Pool[Any], count: int) -> None:
     await pool.execute("DELETE FROM unreported")
 
 
+async def shown_waiting(github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter) -> None:
+    """A worker is there, a commit comes, and both of its check runs are on GitHub."""
+    await present(pool)
+    await commit(github)
+    reporter()
+    await until(lambda: newest(github, FAST) and newest(github, FULL))
+
+
 async def test_a_run_that_comes_while_the_queue_is_paused_says_so_at_once(
     github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
@@ -85,10 +93,7 @@ async def test_a_run_that_comes_while_the_queue_is_paused_says_so_at_once(
 async def test_what_waits_is_told_of_a_pause_and_of_its_end(
     github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
-    await present(pool)
-    await commit(github)
-    reporter()
-    await until(lambda: newest(github, FAST) and newest(github, FULL))
+    await shown_waiting(github, pool, reporter)
     assert newest(github, FAST).title == "waiting for a worker"
     await until_told(pool)
     review = WaitReview(pool, TERMS)
@@ -124,10 +129,7 @@ async def test_a_rerun_of_one_tier_is_told_of_on_its_own_check_run(
 async def test_workers_that_went_are_told_of_after_a_while(
     github: GitHubStandIn, pool: Pool[Any], reporter: StartReporter
 ) -> None:
-    await present(pool)
-    await commit(github)
-    reporter()
-    await until(lambda: newest(github, FAST) and newest(github, FULL))
+    await shown_waiting(github, pool, reporter)
     await until_told(pool)
     review = WaitReview(pool, TERMS)
     await workers.stopped(pool, OWNER)
